@@ -1,0 +1,54 @@
+# Needs git, make and Python 3.11 or newer; each target fetches the rest by itself, into .venv and .tools.
+#
+#   make dev ARGS=--ui          arguments for `asset-bridge dev`
+#   make test ARGS="-k http"    arguments for pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test check fix
+
+# The Python of this machine is used, never one that uv would download.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON_PREFERENCE := system
+
+UV := $(or $(shell command -v uv),.tools/bin/uv)
+RUN_READY := .venv/.ready-to-run
+DEV_READY := .venv/.ready-to-develop
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consumer, sample events
+	@.venv/bin/asset-bridge dev $(ARGS)
+
+test: $(DEV_READY) ## Run the tests
+	.venv/bin/pytest -n auto --dist loadfile $(ARGS)
+
+check: $(DEV_READY) ## Check style, types and layers
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+fix: $(DEV_READY) ## Repair what ruff can repair
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+# What `dev` needs is installed apart from what `test` and `check` need, so that a first `make dev` is quick.
+# --inexact leaves the tools in place when `make dev` comes after `make test`.
+$(RUN_READY): uv.lock pyproject.toml | $(UV)
+	$(UV) sync --quiet --frozen --no-dev --extra all --inexact
+	@touch $@
+
+$(DEV_READY): uv.lock pyproject.toml | $(UV)
+	$(UV) sync --quiet --frozen
+	@touch $(RUN_READY) $@
+
+# The first Python that is new enough makes a place for uv, without touching anything outside this folder.
+.tools/bin/uv:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        $$python -m venv .tools || { echo 'Python has no venv: install it (Debian: apt install python3-venv)' >&2; exit 1; }; \
+	        exec .tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
+	    fi; \
+	done; echo 'asset-bridge needs Python 3.11 or newer' >&2; exit 1

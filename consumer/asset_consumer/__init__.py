@@ -1,0 +1,1 @@
+"""What consumes asset events from Kafka, and the command line that wires everything. Imports nothing by itself."""
