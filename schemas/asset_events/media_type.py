@@ -1,0 +1,43 @@
+"""What a sender declares about the bytes it sends, by HTTP header or Kafka header: plain JSON in UTF-8, or refused."""
+
+from __future__ import annotations
+
+import codecs
+from email.message import Message
+
+from asset_events.errors import ErrorDetail, InvalidEventError
+
+_CHARSETS = {"utf-8", "ascii"}  # ASCII is UTF-8 too
+
+
+def check_media_type(content_type: str | None, content_encoding: str | None) -> None:
+    """Refuse bytes that are declared to be something else than JSON as it is; no declaration is taken as JSON.
+
+    JSON by any name is taken: `application/json`, `application/vnd.acme.event+json`, with parameters, in any case.
+
+    Raises:
+        InvalidEventError: `encoding.unsupported` or `content_type.unsupported`.
+    """
+    codings = (content_encoding or "").lower().split(",")
+    if any(coding.strip() not in {"", "identity"} for coding in codings):
+        raise _invalid("encoding.unsupported", "The content-encoding must be identity; send the JSON as it is.")
+    if content_type is None or not content_type.strip():
+        return
+    declared = Message()
+    declared["content-type"] = content_type
+    kind, _, name = declared.get_content_type().partition("/")
+    if kind != "application" or not (name == "json" or name.endswith("+json")):
+        raise _invalid("content_type.unsupported", "The content-type must be application/json.")
+    if not _is_utf_8(declared.get_param("charset", "utf-8")):
+        raise _invalid("encoding.unsupported", "The content-type declares another character set; JSON is UTF-8.")
+
+
+def _is_utf_8(charset: object) -> bool:
+    try:
+        return isinstance(charset, str) and codecs.lookup(charset).name in _CHARSETS
+    except (LookupError, ValueError):
+        return False
+
+
+def _invalid(code: str, message: str) -> InvalidEventError:
+    return InvalidEventError([ErrorDetail("", code, message)])

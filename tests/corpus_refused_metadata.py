@@ -1,0 +1,65 @@
+"""Bodies that are refused for their metadata."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corpus_case import COLUMN, SCHEMA_INVALID, check, entry, mat, nested, obs, raw, typed
+
+WRONG_METADATA: Final = [
+    mat("metadata string", SCHEMA_INVALID, metadata="im_just_a_string"),
+    check("metadata string on a check", SCHEMA_INVALID, metadata="im_just_a_string"),
+    obs("metadata list", SCHEMA_INVALID, metadata=[1]),
+    mat("metadata number", SCHEMA_INVALID, metadata=5),
+    mat("metadata boolean", SCHEMA_INVALID, metadata=True),
+    mat("too many metadata entries", SCHEMA_INVALID, metadata={str(n): n for n in range(101)}),
+    mat("metadata too large", SCHEMA_INVALID, metadata={"x": "a" * (256 * 1024)}),
+    entry("nested too deep", SCHEMA_INVALID, nested(64)),
+    entry("integer too large", SCHEMA_INVALID, 2**64),
+    entry("integer too small", SCHEMA_INVALID, {"deep": [-(2**64)]}),
+    raw("metadata: overflow", b'{"asset_key": "corpus", "metadata": {"x": [-1e999]}}', SCHEMA_INVALID),
+    entry("__class__", SCHEMA_INVALID, {"__class__": "Nope"}),
+    entry("__enum__", SCHEMA_INVALID, {"__enum__": "A.B"}),
+    entry("__set__", SCHEMA_INVALID, [{"__set__": "abc"}]),
+    entry("__frozenset__", SCHEMA_INVALID, {"a": {"__frozenset__": None}}),
+    entry("__mapping_items__", SCHEMA_INVALID, {"__mapping_items__": [[1, 2]]}),
+    entry("__class__ as a name", SCHEMA_INVALID, 1, "__class__"),
+    entry("unknown type", SCHEMA_INVALID, {"raw_value": 21, "type": "celsius"}),
+    entry("type no string", SCHEMA_INVALID, {"raw_value": 21, "type": None}),
+    entry("last_updated as a date", SCHEMA_INVALID, "2024-01-15", "dagster/last_updated_timestamp"),
+    entry("last_updated in milliseconds", SCHEMA_INVALID, 1705314600000, "dagster/last_updated_timestamp"),
+    entry(
+        "last_updated of a wrong type",
+        SCHEMA_INVALID,
+        {"raw_value": 5, "type": "int"},
+        "dagster/last_updated_timestamp",
+    ),
+    entry("row_count as text", SCHEMA_INVALID, "5", "dagster/row_count"),
+    entry("column_schema untyped", SCHEMA_INVALID, {"columns": []}, "dagster/column_schema"),
+    typed("text", 5, SCHEMA_INVALID, "number"),
+    typed("url", None, SCHEMA_INVALID, "null"),
+    typed("float", raw_value=True, code=SCHEMA_INVALID, note="boolean"),
+    typed("int", 5.0, SCHEMA_INVALID, "fraction"),
+    typed("int", raw_value=True, code=SCHEMA_INVALID, note="boolean"),
+    typed("bool", 1, SCHEMA_INVALID, "number"),
+    typed("json", 5, SCHEMA_INVALID, "number"),
+    typed("null", 0, SCHEMA_INVALID, "number"),
+    typed("asset", "a//b", SCHEMA_INVALID, "empty component"),
+    typed("timestamp", "2024-01-15T10:30:00Z", SCHEMA_INVALID, "text"),
+    typed("timestamp", 1705314600000, SCHEMA_INVALID, "milliseconds"),
+    typed("table", {"records": []}, SCHEMA_INVALID, "without schema"),
+    typed("table", {"records": [{"a": 1}, {"b": 1}], "schema": []}, SCHEMA_INVALID, "uneven"),
+    typed("table", {"records": [{"a": [1]}], "schema": []}, SCHEMA_INVALID, "nested cell"),
+    typed("table", [], SCHEMA_INVALID, "list"),
+    typed("table_schema", {"columns": [{"name": "a"}]}, SCHEMA_INVALID, "column without type"),
+    typed("table_schema", {"columns": [{**COLUMN, "constraints": {"nullable": None}}]}, SCHEMA_INVALID, "constraint"),
+    typed("table_schema", {"columns": [{**COLUMN, "extra": 1}]}, SCHEMA_INVALID, "unknown key"),
+    typed("table_schema", {"columns": [{**COLUMN, "tags": {"__set__": "x"}}]}, SCHEMA_INVALID, "reserved key"),
+    typed("table_column_lineage", {"deps_by_column": {"a": [{"asset_key": ["s"]}]}}, SCHEMA_INVALID, "no column"),
+    typed(
+        "table_column_lineage",
+        {"deps_by_column": {"a": [{"asset_key": "s", "column_name": "b"}, {"asset_key": ["s"], "column_name": "b"}]}},
+        SCHEMA_INVALID,
+        "duplicate",
+    ),
+]
