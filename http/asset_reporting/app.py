@@ -1,0 +1,156 @@
+"""The HTTP applications: the report endpoints with their probes, and the probes alone for the consumer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from asset_events import MAX_EVENT_BYTES
+from asset_reporting.answers import one_error
+from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
+from asset_reporting.endpoints import (
+    handle_report_asset_check_request,
+    handle_report_asset_materialization_request,
+    handle_report_asset_observation_request,
+)
+from asset_reporting.health import Health
+from asset_reporting.http_reporting import STORAGE_DEADLINE_S, STORAGE_WORKERS, HttpReporting
+from asset_reporting.last_resort import LastResort
+from asset_reporting.storage_threads import StorageThreads
+from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+
+    from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
+    from starlette.requests import Request
+
+    from asset_events import UnknownFields
+    from asset_reporting.handlers import ReportingContext
+
+    Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[JSONResponse]]
+    ProcessContext = IWorkspaceProcessContext[Any]
+
+REPORT_HANDLERS: Mapping[str, Handler] = {
+    "/report_asset_materialization": handle_report_asset_materialization_request,
+    "/report_asset_check": handle_report_asset_check_request,
+    "/report_asset_observation": handle_report_asset_observation_request,
+}
+
+
+def create_app(  # noqa: PLR0913 # one keyword per setting of the server
+    context: ProcessContext,
+    *,
+    reporting: ReportingContext,
+    api_keys: ApiKeys | None = None,
+    health: Health | None = None,
+    storage_deadline_s: float = STORAGE_DEADLINE_S,
+    storage_workers: int = STORAGE_WORKERS,
+    max_body_bytes: int = MAX_EVENT_BYTES,
+    unknown_fields: UnknownFields = "reject",
+    probe_interval_s: float = PROBE_INTERVAL_S,
+) -> Starlette:
+    """Build the application that takes reports over HTTP; its lifespan must run for it to become ready.
+
+    Args:
+        context: Dagster's process context, entered; it makes each request's context.
+        reporting: Where to record, and which targets to accept.
+        api_keys: Who may report; None lets everybody.
+        health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`.
+        storage_deadline_s: Seconds after which a report is answered 503, whatever the storage does.
+        storage_workers: Storage calls at a time.
+        max_body_bytes: Larger bodies are answered 413.
+        unknown_fields: Whether a field outside the contract is an error.
+        probe_interval_s: Seconds between two questions to the storage whether it works.
+    """
+    health = health or Health()
+    health.set(CONDITION, ok=False, reason="not asked yet")
+    health.note("recorder", {"name": reporting.recorder.name, "guarantee": reporting.recorder.guarantee})
+    storage = StorageThreads(storage_workers, storage_deadline_s)
+    guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
+    served = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        watch = asyncio.create_task(watch_storage(reporting.recorder, health, interval_s=probe_interval_s))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+            await asyncio.to_thread(storage.close, 0.5)  # by now every request has its answer
+
+    app = _application([*report_routes(context), *probe_routes(health)], guards, served, lifespan)
+    app.state.reporting = HttpReporting(reporting, storage, max_body_bytes, unknown_fields)
+    return app
+
+
+def create_management_app(health: Health) -> Starlette:
+    """Build the application of the consumer's management port: the probes, and nothing that reports."""
+    return _application(probe_routes(health), [], "GET /livez, /readyz", None)
+
+
+def report_routes(context: ProcessContext) -> list[BaseRoute]:
+    """Route the report endpoints, with the asset key in the path and without."""
+    routes: list[BaseRoute] = []
+    for path, handler in REPORT_HANDLERS.items():
+        endpoint = _endpoint(context, handler)
+        routes += [Route(path + suffix, endpoint, methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
+    return routes
+
+
+def probe_routes(health: Health) -> list[BaseRoute]:
+    """Route `/livez` and `/readyz`; both answer from what is known already."""
+
+    async def livez(_: Request) -> JSONResponse:
+        return _probe_answer(health.liveness(), ok=health.alive)
+
+    async def readyz(_: Request) -> JSONResponse:
+        document = health.report()
+        return _probe_answer(document, ok=document["status"] == "ready")
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+def _application(
+    routes: list[BaseRoute], guards: list[Middleware], served: str, lifespan: Callable[[Starlette], Any] | None
+) -> Starlette:
+    async def no_route(_: Request, error: Exception) -> Response:
+        return _no_route(error, served)
+
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(LastResort), *guards],
+        exception_handlers={HTTPException: no_route},
+        lifespan=lifespan,
+    )
+    # A redirected POST loses its body with many clients, and the address would be built from the client's Host header.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _no_route(error: Exception, served: str) -> Response:
+    """Answer what Starlette raises by itself: no such path, or not by this method."""
+    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 # Method Not Allowed
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+        return one_error("method.unsupported", f"This path takes {allowed} only.", headers={"Allow": allowed})
+    return one_error("route.unknown", f"Nothing is served under this path; served are {served}.")
+
+
+def _endpoint(context: ProcessContext, handler: Handler) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def endpoint(request: Request) -> JSONResponse:
+        with context.create_request_context(request) as request_context:
+            return await handler(request_context, request)
+
+    return endpoint
+
+
+def _probe_answer(document: dict[str, Any], *, ok: bool) -> JSONResponse:
+    return JSONResponse(document, status_code=200 if ok else 503, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,34 @@
+"""Let a second result of a partitioned check replace the first.
+
+Dagster keeps one row per (asset, check, run, partition), unique. A runless result has the run id "", so the second
+result of the same partition breaks the index: its event row is already committed, its status frozen at the first
+value, and every retry adds one more orphan row. The older result's event stays in the event log as history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagster import AssetCheckEvaluation
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+if TYPE_CHECKING:
+    from dagster._core.events.log import EventLogEntry
+
+
+def forget_partitioned_result(storage: Any, event: EventLogEntry) -> bool:  # noqa: ANN401 # any SQL storage
+    """Delete the earlier result that stands in this one's way; False when it is none of ours to delete."""
+    evaluation = event.dagster_event.event_specific_data if event.dagster_event else None
+    if event.run_id or not isinstance(evaluation, AssetCheckEvaluation) or evaluation.partition is None:
+        return False
+    table = AssetCheckExecutionsTable
+    with storage.index_connection() as connection:
+        connection.execute(
+            table.delete().where(
+                table.c.asset_key == evaluation.asset_key.to_string(),
+                table.c.check_name == evaluation.check_name,
+                table.c.run_id == "",
+                table.c.partition == evaluation.partition,
+            )
+        )
+    return True

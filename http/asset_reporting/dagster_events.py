@@ -1,0 +1,72 @@
+"""Turn an asset event of the contract into the Dagster event that a Dagster user would have built by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, AssetMaterialization, AssetObservation
+from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
+from dagster._core.definitions.metadata.external_metadata import metadata_value_from_external
+
+from asset_events import CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
+
+if TYPE_CHECKING:
+    from asset_events import AssetEvent
+
+DagsterAssetEvent: TypeAlias = AssetMaterialization | AssetObservation | AssetCheckEvaluation
+
+SEVERITY_METADATA_KEY = "asset_bridge/severity"
+"""Where the word INFO is kept: Dagster knows only WARN and ERROR."""
+
+
+def to_dagster_event(event: AssetEvent) -> DagsterAssetEvent:
+    """Build the Dagster event; the contract has already refused whatever Dagster would choke on."""
+    match event:
+        case MaterializationEvent():
+            return AssetMaterialization(
+                asset_key=AssetKey(event.asset_key),
+                description=event.description,
+                metadata=_metadata(event),
+                partition=event.partition,
+                tags=_tags(event),
+            )
+        case ObservationEvent():
+            return AssetObservation(
+                asset_key=AssetKey(event.asset_key),
+                description=event.description,
+                metadata=_metadata(event),
+                partition=event.partition,
+                tags=_tags(event),
+            )
+        case CheckEvent():
+            return _check(event)
+
+
+def _check(event: CheckEvent) -> AssetCheckEvaluation:
+    metadata = _metadata(event)
+    if event.severity == "INFO":
+        metadata[SEVERITY_METADATA_KEY] = "INFO"
+    return AssetCheckEvaluation(
+        asset_key=AssetKey(event.asset_key),
+        check_name=event.check_name,
+        passed=event.passed,
+        metadata=metadata,
+        severity=AssetCheckSeverity.ERROR if event.severity == "ERROR" else AssetCheckSeverity.WARN,
+        description=event.description,
+        partition=event.partition,
+    )
+
+
+def _metadata(event: AssetEvent) -> dict[str, Any]:
+    return {
+        key: metadata_value_from_external(value.raw_value, value.type)  # type: ignore[arg-type] # checked by the contract
+        if isinstance(value, TypedMetadata)
+        else value
+        for key, value in event.metadata.items()
+    }
+
+
+def _tags(event: MaterializationEvent | ObservationEvent) -> dict[str, str] | None:
+    if event.data_version is None:
+        return dict(event.tags) or None
+    return {**event.tags, DATA_VERSION_TAG: event.data_version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}

@@ -1,0 +1,49 @@
+"""The one place where reporting an asset event means something: HTTP posts and Kafka records both end here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asset_reporting.outcomes import Outcome, Rejected, Unavailable
+from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.storage_errors import describe
+from asset_reporting.targets import AcceptAll, Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster import DagsterInstance
+
+    from asset_events import AssetEvent
+    from asset_reporting.recorder import Progress, Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingContext:
+    """What reporting needs, built once per process: where to record, and which targets to accept."""
+
+    recorder: Recorder
+    targets: Targets = field(default_factory=AcceptAll)
+
+
+def reporting_context(instance: DagsterInstance, targets: Targets | None = None) -> ReportingContext:
+    """Build the context for an instance with the best recorder that it supports."""
+    return ReportingContext(PublicRecorder(instance), targets or AcceptAll())
+
+
+def report(context: ReportingContext, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+    """Report events in order; one outcome per event, in the same order. Blocking, thread-safe, does not raise.
+
+    Args:
+        context: Where to record and which targets to accept.
+        events: Valid events, in the order in which Dagster shall see them.
+        progress: How far the consumer has come once all of them are recorded; empty for HTTP.
+    """
+    try:
+        problems = context.targets.problems(events)
+    except Exception as error:  # noqa: BLE001 # a code location that cannot be asked is an outage, not a bad event
+        return [Unavailable(f"targets: {describe(error)}")] * len(events)
+    accepted = [event for event, problem in zip(events, problems, strict=True) if not problem]
+    recorded = iter(context.recorder.record(accepted, progress))
+    return [Rejected(problem) if problem else next(recorded) for problem in problems]

@@ -1,0 +1,39 @@
+"""What became of one event: every report ends in exactly one of these four."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from asset_events.errors import ErrorDetail
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The event is in Dagster's event log under this storage id (None where the storage does not tell its id)."""
+
+    event_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The event can never be recorded as it is; the errors say why. Dead-letter it, or answer 4xx."""
+
+    errors: tuple[ErrorDetail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The storage does not work now. Nothing is said about the event: hold it and try again, or answer 503."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An error nobody foresaw, while the storage answers. Answer 500, or retry and isolate; `reason` has no values."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Recorded | Rejected | Unavailable | Failed

@@ -1,0 +1,52 @@
+"""Tell a storage that does not work from an event that it refuses, by exception type and SQLSTATE.
+
+The rule of thumb: what the sender could mend is `rejected`; what an operator must mend (connection, lock, disk,
+permission, schema, pool) is `unavailable`, however long it lasts; the rest is `unknown`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Literal, TypeAlias
+
+from sqlalchemy import exc as sa
+
+Kind: TypeAlias = Literal["rejected", "unavailable", "unknown"]
+
+PROGRAM_LIMIT_EXCEEDED = "54000"
+"""SQLSTATE of an over-long index row: it arrives as OperationalError, yet only this event is at fault."""
+
+_REJECTED = (sa.IntegrityError, sa.DataError, UnicodeEncodeError)
+_UNAVAILABLE = (sa.DBAPIError, sa.TimeoutError, sa.DisconnectionError, OSError, TimeoutError)
+# By name: dagster-postgres is an extra and must not be imported to recognise its exception.
+_UNAVAILABLE_NAMES = {"DagsterPostgresException", "DagsterMySQLException"}
+
+
+def classify(error: BaseException) -> Kind:
+    """Say what an exception out of Dagster's storage means for the event that was being recorded."""
+    for cause in _chain(error):
+        if getattr(getattr(cause, "orig", None), "pgcode", None) == PROGRAM_LIMIT_EXCEEDED:
+            return "rejected"
+        if isinstance(cause, _REJECTED):
+            return "rejected"
+        if isinstance(cause, _UNAVAILABLE) or type(cause).__name__ in _UNAVAILABLE_NAMES:
+            return "unavailable"
+    return "unknown"
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception and where it was raised, without its message: database messages repeat the row's values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    pgcode = getattr(getattr(error, "orig", None), "pgcode", None)
+    return f"{type(error).__name__}{f' (SQLSTATE {pgcode})' if pgcode else ''}{where}"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception and what it was raised from, outermost first, cycles cut."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return chain

@@ -1,0 +1,65 @@
+"""Read what Dagster has recorded, through Dagster's own API and, where tests count rows, from its tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as db
+from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation, DagsterInstance, EventLogEntry
+from dagster._core.event_api import EventLogCursor
+from dagster._core.events import AssetObservationData, DagsterEventType, StepMaterializationData
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.events import AssetKey
+
+DagsterAssetEvent = AssetMaterialization | AssetObservation | AssetCheckEvaluation
+
+KINDS = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_OBSERVATION,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+
+
+def runless_entries(instance: DagsterInstance) -> list[EventLogEntry]:
+    """Every runless asset event, in the order of its storage id."""
+    entries: list[EventLogEntry] = []
+    cursor: str | None = EventLogCursor.from_storage_id(0).to_string()
+    while True:
+        page = instance.get_records_for_run("", cursor=cursor, of_type=KINDS, limit=1000, ascending=True)
+        entries += [record.event_log_entry for record in page.records]
+        if not page.records:
+            return entries
+        cursor = page.cursor
+
+
+def runless_events(instance: DagsterInstance) -> list[DagsterAssetEvent]:
+    """The events inside the entries."""
+    return [event_of(entry) for entry in runless_entries(instance)]
+
+
+def event_of(entry: EventLogEntry) -> DagsterAssetEvent:
+    data: Any = entry.get_dagster_event().event_specific_data
+    if isinstance(data, StepMaterializationData):
+        return data.materialization
+    if isinstance(data, AssetObservationData):
+        return data.asset_observation
+    assert isinstance(data, AssetCheckEvaluation)
+    return data
+
+
+def latest_materialization(instance: DagsterInstance, key: AssetKey) -> AssetMaterialization:
+    entry = instance.get_latest_materialization_event(key)
+    assert entry is not None
+    assert entry.asset_materialization is not None
+    return entry.asset_materialization
+
+
+def count_rows(instance: DagsterInstance) -> tuple[int, int, int]:
+    """Rows in the event log, the asset catalog and the check executions: what "nothing stored" is measured by."""
+    tables = (SqlEventLogStorageTable, AssetKeyTable, AssetCheckExecutionsTable)
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        first, second, third = (connection.scalar(db.select(db.func.count()).select_from(table)) for table in tables)
+    return first, second, third

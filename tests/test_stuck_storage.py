@@ -1,0 +1,104 @@
+"""A storage that hangs: posts are answered within the deadline, and honestly, while the rest goes on."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from dagster import DagsterInstance
+from fake_recorders import Blocking, FakeRecorder
+from http_world import http_app, http_client
+
+from asset_reporting.handlers import ReportingContext
+from asset_reporting.server import HttpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAT = "/report_asset_materialization"
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp() as instance:
+        yield instance
+
+
+@pytest.fixture
+def blocking() -> Iterator[Blocking]:
+    blocking = Blocking()
+    yield blocking
+    blocking.let_go.set()
+
+
+def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
+    instance: DagsterInstance, blocking: Blocking
+) -> None:
+    context = ReportingContext(FakeRecorder(blocking))
+    with (
+        http_client(instance, context, storage_workers=2, storage_deadline_s=0.5) as client,
+        ThreadPoolExecutor() as clients,
+    ):
+        stuck = clients.submit(client.post, f"{MAT}/stuck")
+        assert blocking.held.acquire(timeout=10)
+        assert client.post(f"{MAT}/fine").status_code == 200
+        answer = stuck.result(timeout=10)
+        blocking.let_go.set()
+
+    assert answer.elapsed.total_seconds() < 2
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json()["errors"] == [
+        {
+            "path": "",
+            "code": "storage.unavailable",
+            "message": "Dagster's database did not answer in time; the event may still be recorded.",
+        }
+    ]
+
+
+def test_report_told_unrecorded_is_never_recorded_later(instance: DagsterInstance, blocking: Blocking) -> None:
+    recorder = FakeRecorder(blocking)
+    with (
+        http_client(instance, ReportingContext(recorder), storage_workers=1, storage_deadline_s=0.3) as client,
+        ThreadPoolExecutor() as clients,
+    ):
+        stuck = clients.submit(client.post, f"{MAT}/stuck")
+        assert blocking.held.acquire(timeout=10)
+        waiting = client.post(f"{MAT}/waiting")
+        assert client.get("/livez").status_code == 200
+        assert waiting.status_code == 503
+        assert "was not recorded" in waiting.json()["error"]
+        assert stuck.result(timeout=10).status_code == 503
+        blocking.let_go.set()
+        assert client.post(f"{MAT}/after").status_code == 200
+
+    assert recorder.recorded == [("stuck",), ("after",)]
+
+
+def test_too_many_waiting_reports_are_refused_at_once(instance: DagsterInstance, blocking: Blocking) -> None:
+    context = ReportingContext(FakeRecorder(blocking))
+    with http_client(instance, context, storage_workers=1) as client, ThreadPoolExecutor(32) as clients:
+        posts = [clients.submit(client.post, f"{MAT}/stuck") for _ in range(18)]
+        first = next(as_completed(posts, timeout=10)).result()
+        assert first.status_code == 503
+        assert "Too many" in first.json()["error"]
+        blocking.let_go.set()
+        assert sorted(post.result().status_code for post in posts) == [200] * 17 + [503]
+
+
+def test_stopping_server_answers_what_it_cannot_finish(
+    instance: DagsterInstance, blocking: Blocking, caplog: pytest.LogCaptureFixture
+) -> None:
+    with http_app(instance, ReportingContext(FakeRecorder(blocking))) as app, ThreadPoolExecutor() as clients:
+        server = HttpServer(app, "127.0.0.1", 0)
+        server.start()
+        stuck = clients.submit(requests.post, f"http://127.0.0.1:{server.port}{MAT}/stuck", timeout=20)
+        assert blocking.held.acquire(timeout=10)
+        server.stop(2)
+        answer = stuck.result(timeout=10)
+
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "The server is stopping; an event in this request may still be recorded."
+    assert "Traceback" not in caplog.text
