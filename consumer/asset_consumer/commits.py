@@ -1,0 +1,96 @@
+"""Tell Kafka how far each partition has come: explicit offsets of the contiguous prefix, with our mark.
+
+A synchronous commit waits up to `session.timeout.ms` when the brokers are gone, so the loop commits asynchronously,
+one commit under way at a time, and synchronously only where a partition is about to go.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from asset_consumer import happenings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from confluent_kafka import Consumer
+
+    from asset_consumer.lane import Lane
+
+COMMIT_METADATA = "asset-bridge/1"
+"""Marks an offset as ours: one without it was set by an operator."""
+
+FORGET_S = 60.0
+"""When an asynchronous commit's answer is given up: longer than any session timeout that makes sense."""
+
+RETRY_S = 1.0
+RETRY_EVERY_S = 0.05
+"""How long a commit before a revocation is tried again, and how often, where the coordinator is only between states."""
+
+_SOON_OVER = {
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.REQUEST_TIMED_OUT,
+}
+
+
+class Commits:
+    """Commits of the lanes' positions; `on_commit` belongs in the consumer's configuration."""
+
+    def __init__(self, find: Callable[[str | None, int | None], Lane | None]) -> None:
+        self._find = find
+        self._under_way_since: float | None = None
+
+    def commit(self, consumer: Consumer, lanes: Iterable[Lane]) -> None:
+        """Begin one asynchronous commit of every lane that has moved, unless one is still under way."""
+        if self._under_way_since is not None and time.monotonic() - self._under_way_since < FORGET_S:
+            return
+        offsets = _moved(lanes)
+        if not offsets:
+            return
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+            self._under_way_since = time.monotonic()
+        except KafkaException as error:
+            happenings.commit_failed(error)
+
+    def commit_and_wait(self, consumer: Consumer, lanes: Iterable[Lane]) -> None:
+        """Commit what has moved before the lanes go. Best effort: what it fails to say is repeated, not lost."""
+        offsets = _moved(lanes)
+        give_up_at = time.monotonic() + RETRY_S
+        while offsets:
+            try:
+                consumer.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as error:
+                if error.args[0].code() in _SOON_OVER and time.monotonic() < give_up_at:
+                    time.sleep(RETRY_EVERY_S)
+                    continue
+                happenings.commit_failed(error)
+            return
+
+    def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Note the answer to an asynchronous commit; called by the client from within `poll`."""
+        try:
+            self._under_way_since = None
+            for partition in partitions:
+                failure = partition.error or error
+                lane = self._find(partition.topic, partition.partition)
+                if failure is not None:
+                    happenings.commit_failed(failure)
+                elif lane is not None:
+                    lane.committed = partition.offset
+        except Exception as failure:  # noqa: BLE001 # an exception in a callback destroys fetched records
+            happenings.callback_failed("on_commit", failure)
+
+
+def _moved(lanes: Iterable[Lane]) -> list[TopicPartition]:
+    return [
+        TopicPartition(lane.topic, lane.partition, lane.position, metadata=COMMIT_METADATA)
+        for lane in lanes
+        if lane.position is not None and lane.position != lane.committed
+    ]

@@ -1,0 +1,137 @@
+"""One function per thing that happens while consuming; each writes its log line, and nobody else does.
+
+Levels follow one rule: DEBUG per record, INFO for what an operator did or waited for, WARNING for trouble in which no
+event is lost, ERROR when a person must act. An error of the client is named by its code: its text may hold addresses.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+
+from asset_reporting.happenings import event_failed, event_recorded, event_rejected
+from asset_reporting.storage_errors import describe
+
+if TYPE_CHECKING:
+    from asset_consumer.lane import Item
+
+_log = logging.getLogger("asset_bridge.consumer")
+
+
+def recorded(item: Item, event_id: int | None) -> None:
+    """A record's event is in Dagster."""
+    if item.event is not None:
+        event_recorded("kafka", item.event, event_id)
+
+
+def dead_lettered(item: Item) -> None:
+    """A record is acknowledged on the dead-letter topic."""
+    if item.reason is not None:
+        event_type = item.event.event_type if item.event else None
+        event_rejected("kafka", item.record.identity, event_type, item.reason.errors)
+
+
+def report_failed(item: Item, reason: str) -> None:
+    """A record could not be processed for an unforeseen reason; it is tried again."""
+    event_failed("kafka", item.record.identity, item.event.event_type if item.event else None, reason)
+
+
+def assigned(partitions: list[str], added: int) -> None:
+    """The group gave this consumer Kafka partitions."""
+    _log.info("Kafka partitions were assigned.", extra={"happening": "assigned", "added": added, "owned": partitions})
+
+
+def revoked(partitions: list[str]) -> None:
+    """The group took Kafka partitions away in an orderly rebalance."""
+    _log.info("Kafka partitions were revoked.", extra={"happening": "revoked", "partitions": partitions})
+
+
+def lost(partitions: list[str]) -> None:
+    """Kafka partitions were lost without notice: another consumer may have them already and repeats what was open."""
+    _log.warning("Kafka partitions were lost.", extra={"happening": "lost", "partitions": partitions})
+
+
+def left_group() -> None:
+    """The consumer has committed and left its group."""
+    _log.info("The consumer left its group.", extra={"happening": "left_group"})
+
+
+def outage_began(reason: str) -> None:
+    """The storage stopped working: everything is held, nothing is dead-lettered for it."""
+    text = "Dagster's storage does not work; all partitions are held until it does: %s."
+    _log.warning(text, reason, extra={"happening": "outage_began", "reason": reason})
+
+
+def outage_over(reason: str) -> None:
+    """The storage works again."""
+    text = "Dagster's storage works again; all partitions go on."
+    _log.info(text, extra={"happening": "outage_over", "reason": reason})
+
+
+def lane_held(partition: str, reason: str) -> None:
+    """One Kafka partition waits; its records are safe and it is tried again by itself."""
+    text = "Kafka partition %s is held and tried again: %s."
+    _log.warning(text, partition, reason, extra={"happening": "held", "partition": partition, "reason": reason})
+
+
+def released(partition: str, reason: str) -> None:
+    """One Kafka partition goes on."""
+    text = "Kafka partition %s goes on."
+    _log.info(text, partition, extra={"happening": "released", "partition": partition, "reason": reason})
+
+
+def lane_stopped(partition: str, reason: str, *, offset: int | None, low: int, high: int) -> None:
+    """One Kafka partition cannot go on without an operator: its offset is missing, or lies outside the log."""
+    fields = {"happening": "stopped", "partition": partition, "reason": reason}
+    offsets = {"offset": offset, "log_begins": low, "log_ends": high}
+    text = "Kafka partition %s is stopped (%s): reset the group's offset, or change kafka.start or kafka.out_of_range."
+    _log.error(text, partition, reason, extra={**fields, **offsets})
+
+
+def offset_moved(partition: str, policy: str, *, offset: int, to: int) -> None:
+    """The log no longer holds the group's offset, and the configured policy moved it."""
+    fields = {"happening": "offset_moved", "partition": partition, "policy": policy, "offset": offset, "to": to}
+    _log.warning("Kafka partition %s: its offset lay outside the log and was moved.", partition, extra=fields)
+
+
+def broker_trouble(topic: str, error: KafkaError) -> None:
+    """The brokers, or one topic, cannot be used."""
+    fields = {"happening": "broker_trouble", "topic": topic, "error": error.name()}
+    _log.warning("Kafka cannot be used: %s %s.", error.name(), topic or "(all brokers)", extra=fields)
+
+
+def broker_well(topic: str) -> None:
+    """The brokers, or one topic, can be used again."""
+    text = "Kafka can be used again: %s."
+    _log.info(text, topic or "all brokers", extra={"happening": "broker_well", "topic": topic})
+
+
+def client_said(error: KafkaError, where: str) -> None:
+    """The client reported an error in place of a record."""
+    fields = {"happening": "client_said", "error": error.name(), "where": where}
+    _log.warning("The Kafka client reports %s %s.", error.name(), where, extra=fields)
+
+
+def client_refused(what: str, error: KafkaException) -> None:
+    """A call to the client failed; it is made again."""
+    fields = {"happening": "client_refused", "call": what, "error": _name(error)}
+    _log.warning("The Kafka client refused to %s: %s.", what, _name(error), extra=fields)
+
+
+def commit_failed(error: KafkaException | KafkaError) -> None:
+    """An offset commit failed; the offset is committed again, or repeated by the partition's next owner."""
+    fields = {"happening": "commit_failed", "error": _name(error)}
+    _log.warning("An offset commit failed: %s.", _name(error), extra=fields)
+
+
+def callback_failed(callback: str, error: Exception) -> None:
+    """A callback of the client failed, which is a defect of ours."""
+    fields = {"happening": "callback_failed", "callback": callback, "error": describe(error)}
+    _log.error("The callback %s failed: %s.", callback, describe(error), extra=fields)
+
+
+def _name(error: KafkaException | KafkaError) -> str:
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    return inner.name() if isinstance(inner, KafkaError) else type(error).__name__

@@ -1,0 +1,102 @@
+"""What the Kafka client says besides records: errors between the records, and errors out of its background threads.
+
+librdkafka reports many conditions once and then stays silent, so what was heard is kept until the broker is asked
+again and answers well.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError, KafkaException
+
+from asset_consumer import happenings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+    from asset_consumer.lane import Lane
+
+LOOK_EVERY_S = 5.0
+LOOK_S = 1.0
+
+_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 # the client's public codes are named so
+_TOPIC_TROUBLE = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 # see above
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 # see above
+}
+
+
+class BrokerWatch:
+    """Whether the brokers and the input topics can be reached, as far as the client has said."""
+
+    def __init__(self) -> None:
+        self.troubles: dict[str, str] = {}
+        """What is wrong, by topic; the empty name stands for the brokers as a whole."""
+        self._fatal: KafkaError | None = None
+        self._looked_at = 0.0
+
+    def on_error(self, error: KafkaError) -> None:
+        """Take an error from the client's background threads; called within `poll`, so it must not raise."""
+        if error.fatal():
+            self._fatal = error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 # see above
+            self.trouble("", error)
+
+    def trouble(self, topic: str, error: KafkaError) -> None:
+        """Note what is wrong with a topic, and say so once."""
+        if topic not in self.troubles:
+            happenings.broker_trouble(topic, error)
+        self.troubles[topic] = error.name()
+
+    def heard(self, topic: str | None) -> None:
+        """A record arrived: its topic is well, and so is a broker."""
+        if self.troubles:
+            self.troubles.pop("", None)
+            self.troubles.pop(topic or "", None)
+
+    def look(self, consumer: Consumer) -> None:
+        """While something is wrong, ask the broker now and then whether it still is."""
+        if not self.troubles or time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        for topic in list(self.troubles):
+            try:
+                answer = consumer.list_topics(topic or None, timeout=LOOK_S)
+            except KafkaException:
+                return
+            if not topic or answer.topics[topic].error is None:
+                del self.troubles[topic]
+                happenings.broker_well(topic)
+
+    def raise_fatal(self) -> None:
+        """End the process on an error from which the client says it cannot recover.
+
+        Raises:
+            KafkaException: The fatal error.
+        """
+        if self._fatal is not None:
+            raise KafkaException(self._fatal)
+
+
+def handle_error(error: KafkaError, topic: str | None, lane: Lane | None, brokers: BrokerWatch) -> None:
+    """Act on an error that came in place of a record; each kind means something else, and none may be dropped.
+
+    Raises:
+        KafkaException: The error is fatal.
+    """
+    if error.fatal():
+        raise KafkaException(error)
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # see above
+        return
+    if error.code() in _OUT_OF_RANGE and lane is not None:
+        lane.positioned = False  # asked anew where its log begins and ends, and judged by the configured policy
+        happenings.client_said(error, lane.name)
+    elif error.code() in _TOPIC_TROUBLE:
+        brokers.trouble(topic or "", error)
+    else:
+        # _MAX_POLL_EXCEEDED too: the group has given our partitions away, on_lost follows within the next poll.
+        happenings.client_said(error, topic or "")

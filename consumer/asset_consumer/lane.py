@@ -1,0 +1,85 @@
+"""What the consumer knows about one Kafka partition while it owns it.
+
+A lane lives from assignment to revocation. Work that comes back for a lane that is no longer owned changes only the
+old object: identity is the fence, so there is no epoch to compare.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asset_consumer.backoff import Backoff
+    from asset_consumer.dead_letter import Reason
+    from asset_consumer.record import Record
+    from asset_events import AssetEvent
+
+
+@dataclass(slots=True)
+class Item:
+    """One record on its way: to be reported (`event`), or to be dead-lettered (`reason`), until it is `done`.
+
+    With neither, reading the record failed for an unforeseen `failure`, which is retried and isolated like one of
+    the recorder's.
+    """
+
+    record: Record
+    event: AssetEvent | None = None
+    reason: Reason | None = None
+    failure: str | None = None
+    attempts: int = 0
+    done: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One owned Kafka partition: its records in order, and how far it has come."""
+
+    topic: str
+    partition: int
+    pending: deque[Item] = field(default_factory=deque["Item"])
+    position: int | None = None
+    """Next offset to commit: everything below is recorded or dead-lettered. None until the lane is positioned."""
+    committed: int | None = None
+    """What Kafka has acknowledged as our committed offset in this assignment."""
+    fetched: int = 0
+    """Next offset to come from the broker; where to seek after an error that may have swallowed records."""
+    positioned: bool = False
+    hold: Backoff | None = None
+    """Why this lane waits, and until when."""
+    stopped: str | None = None
+    """Why nobody but an operator can set this lane going again."""
+    paused: bool = True
+
+    @property
+    def name(self) -> str:
+        """`topic/partition`, as it appears in logs and readiness."""
+        return f"{self.topic}/{self.partition}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether work may be taken from this lane now."""
+        return bool(self.pending) and (self.hold is None or self.hold.due)
+
+    def begin(self, offset: int) -> None:
+        """Set where the lane reads from and commits from."""
+        self.position = self.fetched = offset
+        self.positioned, self.stopped = True, None
+
+    def add(self, item: Item) -> None:
+        """Take a record as it arrives; one that was handed out before (read again after a seek) is not taken twice."""
+        if self.positioned and item.record.offset >= self.fetched:
+            self.pending.append(item)
+            self.fetched = item.record.offset + 1
+
+    def take(self, limit: int) -> list[Item]:
+        """The first records, in order, without removing them."""
+        return list(islice(self.pending, limit))
+
+    def advance(self) -> None:
+        """Move the position over the contiguous prefix of settled records."""
+        while self.pending and self.pending[0].done:
+            self.position = self.pending.popleft().record.offset + 1

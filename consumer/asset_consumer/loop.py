@@ -1,0 +1,208 @@
+"""The one loop of the consumer: poll, settle, commit; hold on an outage, and go on alone when it is over.
+
+One thread owns the Kafka client. Whatever may wait on a database or on the dead-letter topic runs on one worker
+thread, while this one keeps polling with its partitions paused: a consumer that does not poll for
+`max.poll.interval.ms` is thrown out of its group, and its work begins again elsewhere.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, TypeVar
+
+from confluent_kafka import Consumer, KafkaException
+
+from asset_consumer import happenings
+from asset_consumer.assignment import Assignment
+from asset_consumer.backoff import Backoff, held
+from asset_consumer.commits import Commits
+from asset_consumer.in_band import BrokerWatch, handle_error
+from asset_consumer.lane import Item, Lane
+from asset_consumer.positions import position
+from asset_consumer.readiness import show_readiness
+from asset_consumer.record import Record
+from asset_consumer.settle import Road, Settlement, Work, classify, settle
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+    from typing import Any
+
+    from confluent_kafka import Message
+
+    from asset_reporting.health import Health
+
+T = TypeVar("T")
+
+POLL_S = 0.2
+"""Longest wait for a record: also how quickly the loop notices a stop or a retry that is due."""
+
+PATIENCE_S = 1.0
+"""How long work may take before the loop pauses its partitions and polls while waiting.
+
+Not polling for a second delays a rebalance by as much; pausing costs more: what was prefetched is thrown away, and
+librdkafka takes up to a second to fetch again after a resume (measured with 2.16).
+"""
+
+REVOKE_WAIT_S = 10.0
+"""How long a revocation waits for the batch under way (kafka: a third of the session timeout, 10 s at most)."""
+
+
+class ConsumerLoop:
+    """Consumes until told to stop; build it, then call `run` in the thread that shall own the Kafka client."""
+
+    def __init__(self, config: Mapping[str, Any], road: Road, health: Health) -> None:
+        """Take the librdkafka configuration of `client.consumer_config`; its callbacks are set here."""
+        self._road, self._health = road, health
+        self._commits = Commits(self._find)
+        self._brokers = BrokerWatch()
+        callbacks = {"on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error}
+        self._consumer = Consumer({**config, **callbacks})
+        self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
+        self._assignment = Assignment(self._consumer, self._before_revoke)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
+        self._under_way: Future[Settlement] | None = None
+        self._outage: Backoff | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set, then leave the group; raises what ends the process."""
+        self._assignment.subscribe(list(self._road.options.topics))
+        try:
+            while not stop.is_set():
+                self._turn()
+        finally:
+            self._close()
+
+    def _find(self, topic: str | None, partition: int | None) -> Lane | None:
+        return self._assignment.find(topic, partition)
+
+    def _turn(self) -> None:
+        self._health.beat()
+        self._poll(0 if self._collect() else POLL_S)
+        position(self._consumer, self._assignment.lanes.values(), self._road.options)
+        self._work()
+        self._assignment.pause_where(self._waits)
+        self._commit()
+        self._road.dead_letters.serve()
+        self._brokers.look(self._consumer)
+        show_readiness(self._health, self._assignment, self._outage, self._brokers)
+
+    def _poll(self, timeout_s: float) -> None:
+        """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
+        try:
+            first = self._consumer.poll(timeout_s)
+            if first is not None:
+                rest = self._consumer.consume(max(1, self._road.options.batch_max_records - 1), 0)
+                for message in (first, *rest):
+                    self._take(message)
+        except KafkaException as error:
+            happenings.client_refused("poll", error)
+            self._reread()
+        self._brokers.raise_fatal()
+
+    def _take(self, message: Message) -> None:
+        lane = self._assignment.find(message.topic(), message.partition())
+        error = message.error()
+        if error is not None:
+            handle_error(error, message.topic(), lane, self._brokers)
+        elif lane is not None:
+            self._brokers.heard(message.topic())
+            lane.add(classify(self._road.options, Record.from_message(message)))
+
+    def _reread(self) -> None:
+        """An exception out of the client may have destroyed fetched records: read on from what we have taken."""
+        for lane in self._assignment.lanes.values():
+            lane.positioned = False
+
+    def _work(self) -> None:
+        """Settle what is ready."""
+        work = self._collect()
+        if not work or not self._storage_answers():
+            return
+        self._under_way = self._worker.submit(settle, self._road, work)
+        try:
+            settlement = self._wait(self._under_way)
+        finally:
+            self._under_way = None
+        self._conclude(work, settlement)
+
+    def _collect(self) -> Work:
+        """The next batch: nothing while the storage is known to be down and its next probe is not due."""
+        room, work = self._road.options.batch_max_records, list[tuple[Lane, list[Item]]]()
+        if self._outage is not None and not self._outage.due:
+            return work
+        for lane in self._assignment.lanes.values():
+            if room > 0 and lane.ready:
+                items = lane.take(room)
+                room -= len(items)
+                work.append((lane, items))
+        return work
+
+    def _storage_answers(self) -> bool:
+        """During an outage one probe asks for all partitions, and the batch is tried only when it is answered."""
+        if self._outage is None:
+            return True
+        reason = self._wait(self._worker.submit(self._road.reporting.recorder.probe))
+        if reason is not None:
+            self._outage.again(reason)
+        return reason is None
+
+    def _wait(self, future: Future[T]) -> T:
+        """Wait for the worker; if it takes long, pause everything and keep polling so that the group keeps us."""
+        if not wait([future], timeout=PATIENCE_S).done:
+            self._assignment.pause_where(lambda _: True)
+            while not wait([future], timeout=0).done:
+                self._health.beat()
+                self._poll(POLL_S)
+        return future.result()
+
+    def _conclude(self, work: Work, settlement: Settlement) -> None:
+        """Move the positions, and remember what is in the way."""
+        if settlement.outage is None:
+            if self._outage is not None:
+                happenings.outage_over(self._outage.reason)
+            self._outage = None
+        elif self._outage is None:
+            self._outage = held(settlement.outage)
+            happenings.outage_began(settlement.outage)
+        else:
+            self._outage.again(settlement.outage)
+        for lane, _ in work:
+            lane.advance()
+            _hold_or_release(lane, settlement.holds.get(lane))
+
+    def _waits(self, lane: Lane) -> bool:
+        """Whether no more records of this lane are wanted now."""
+        full = len(lane.pending) >= self._road.options.batch_max_records
+        return not lane.positioned or full or self._outage is not None or lane.hold is not None
+
+    def _commit(self) -> None:
+        self._commits.commit(self._consumer, self._assignment.lanes.values())
+
+    def _before_revoke(self, lanes: list[Lane]) -> None:
+        """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
+        if self._under_way is not None:
+            wait([self._under_way], timeout=self._revoke_wait_s)
+        for lane in lanes:
+            lane.advance()
+        self._commits.commit_and_wait(self._consumer, lanes)
+
+    def _close(self) -> None:
+        """Leave the group; the caller bounds how long this may take, since a dead broker makes it wait."""
+        lanes = list(self._assignment.lanes.values())
+        self._before_revoke(lanes)
+        self._consumer.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        happenings.left_group()
+
+
+def _hold_or_release(lane: Lane, reason: str | None) -> None:
+    if reason is None:
+        if lane.hold is not None:
+            happenings.released(lane.name, lane.hold.reason)
+        lane.hold = None
+    elif lane.hold is None:
+        lane.hold = held(reason)
+        happenings.lane_held(lane.name, reason)
+    else:
+        lane.hold.again(reason)

@@ -1,0 +1,36 @@
+"""What a consumer is told: plain values, so that the loop depends on no settings library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from asset_events import MAX_EVENT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asset_events import EventType, UnknownFields
+
+StartPolicy: TypeAlias = Literal["earliest", "latest", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """How one consumer of a group reads and judges records.
+
+    `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
+    rejected records go. `start` is where a group without an
+    offset begins; `out_of_range` is what to do when its offset lies outside the log.
+    """
+
+    topics: Mapping[str, EventType | None]
+    dead_letter_topics: Mapping[str, str]
+    group_id: str = "asset-bridge"
+    batch_max_records: int = 1000
+    start: StartPolicy = "earliest"
+    out_of_range: StartPolicy = "error"
+    unknown_fields: UnknownFields = "reject"
+    max_event_bytes: int = MAX_EVENT_BYTES
+    provenance: bool = True
+    event_time_from_record: bool = False

@@ -1,0 +1,166 @@
+"""Run real consumers against the mock cluster and a real Dagster instance, with faults to switch on and off."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from mock_cluster import MockCluster
+
+from asset_consumer.budget import DeadLetterBudget
+from asset_consumer.client import consumer_config, producer_config
+from asset_consumer.dead_letter_producer import DeadLetterProducer
+from asset_consumer.loop import ConsumerLoop
+from asset_consumer.options import ConsumerOptions
+from asset_consumer.settle import Road
+from asset_reporting.handlers import ReportingContext
+from asset_reporting.health import Health
+from asset_reporting.outcomes import Outcome, Unavailable
+
+if TYPE_CHECKING:
+    from asset_events import AssetEvent
+    from asset_reporting.recorder import Progress, Recorder
+
+TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
+
+T = TypeVar("T")
+
+QUICK = {
+    "session.timeout.ms": "1500",  # the mock coordinator lets a rebalance wait this long for members that left
+    "heartbeat.interval.ms": "100",
+    "fetch.wait.max.ms": "20",
+    "fetch.error.backoff.ms": "20",
+    "topic.metadata.refresh.interval.ms": "500",
+}
+
+
+def eventually(check: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait until the check holds; the last answer is the failure's message."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := check()):
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {answer!r}"
+        time.sleep(0.02)
+
+
+@dataclass
+class FaultyRecorder:
+    """A real recorder with a switch: `broken` answers like a storage that is down, `gate` makes it wait."""
+
+    inner: Recorder
+    broken: str | None = None
+    gate: threading.Event = field(default_factory=threading.Event)
+    calls: int = 0
+    entered: threading.Event = field(default_factory=threading.Event)
+    name: str = "faulty"
+    guarantee: str = "at-least-once"
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+        self.calls += 1
+        self.entered.set()
+        self.gate.wait()
+        if self.broken is not None:
+            return [Unavailable(self.broken)] * len(events)
+        return self.inner.record(events, progress)
+
+    def probe(self) -> str | None:
+        return self.broken or self.inner.probe()
+
+
+def without_refused_commits(stored: Sequence[T], caplog: pytest.LogCaptureFixture) -> list[T]:
+    """What was stored, once each where the coordinator refused a commit, and as it is where it refused none.
+
+    The mock coordinator answers a member that syncs late with INVALID_REQUEST; it joins again, and commits are refused
+    meanwhile, which a broker's coordinator accepts. What could not be committed is repeated by the next owner.
+    """
+    refused = any(record.__dict__.get("happening") == "commit_failed" for record in caplog.records)
+    return list(dict.fromkeys(stored)) if refused else list(stored)
+
+
+class RunningConsumer:
+    """One consumer of the group, in a thread, until the `with` block ends."""
+
+    def __init__(
+        self,
+        cluster: MockCluster,
+        recorder: Recorder,
+        *,
+        librdkafka: Mapping[str, str] | None = None,
+        delivery_timeout_ms: int = 2000,
+        **options: Any,
+    ) -> None:
+        topics = options.setdefault("topics", {TOPIC: None})
+        options.setdefault("dead_letter_topics", {topic: f"{topic}.dlq" for topic in topics})
+        passthrough = {**QUICK, **(librdkafka or {})}
+        self.health = Health(max_beat_age_s=60)
+        self._dead_letters = DeadLetterProducer(
+            producer_config(
+                bootstrap_servers=cluster.bootstrap, passthrough={"message.timeout.ms": str(delivery_timeout_ms)}
+            ),
+            group=GROUP,
+            app="test/1",
+        )
+        road = Road(
+            ConsumerOptions(group_id=GROUP, **options),
+            ReportingContext(recorder),
+            self._dead_letters,
+            DeadLetterBudget(),
+        )
+        config = consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP, passthrough=passthrough)
+        self._loop = ConsumerLoop(config, road, self.health)
+        self._stop = threading.Event()
+        self.failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run(self._stop)
+        except BaseException as error:  # raised again where the test waits
+            self.failure = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """Leave the group, and fail when the loop did not end well."""
+        self._stop.set()
+        self._thread.join(timeout_s)
+        assert not self._thread.is_alive(), "the consumer did not stop"
+        self._dead_letters.close(1.0)
+        if self.failure is not None:
+            raise self.failure
+
+    def reason(self, condition: str) -> str:
+        """Why a readiness condition does not hold; empty when it does."""
+        return str(self.health.report()["conditions"].get(condition, {"reason": "unknown"})["reason"])
+
+    @property
+    def owned(self) -> int:
+        """How many Kafka partitions this consumer has."""
+        return int(self.health.report().get("assigned", 0))
+
+
+def committed(cluster: MockCluster, partitions: int = 1, topic: str = TOPIC) -> list[tuple[int, str | None]]:
+    """The group's committed offset and metadata of each partition; -1001 for none."""
+    consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": GROUP, "log_level": 0})
+    try:
+        asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+        return [(answer.offset, answer.metadata) for answer in consumer.committed(asked, timeout=10)]
+    finally:
+        consumer.close()
+
+
+def committed_offsets(cluster: MockCluster, partitions: int = 1) -> list[int]:
+    """The group's committed offsets; -1001 for none."""
+    return [offset for offset, _ in committed(cluster, partitions)]

@@ -1,0 +1,379 @@
+"""The consumer's loop, black-box: records in, events in Dagster and letters on the dead-letter topic out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from consuming import (
+    DEAD_LETTERS,
+    GROUP,
+    TOPIC,
+    FaultyRecorder,
+    RunningConsumer,
+    committed,
+    committed_offsets,
+    eventually,
+    without_refused_commits,
+)
+from dagster import DagsterInstance
+from dagster_reading import runless_events
+from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
+
+from asset_consumer import backoff
+from asset_events import AssetEvent, MaterializationEvent
+from asset_reporting.outcomes import Failed, Outcome
+from asset_reporting.public_recorder import PublicRecorder
+
+REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
+
+
+def event(number: int, key: str = "a") -> bytes:
+    return json.dumps({"event_type": "asset_materialization", "asset_key": key, "metadata": {"n": number}}).encode()
+
+
+def numbers(instance: DagsterInstance) -> list[int]:
+    """The numbers of the stored events, in the order in which Dagster has them."""
+    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture(autouse=True)
+def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is scaled: waits that are half a second to half a minute take a tenth of that."""
+    monkeypatch.setattr(backoff, "FIRST_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_S", 3.0)
+
+
+@pytest.fixture
+def recorder(instance: DagsterInstance) -> FaultyRecorder:
+    return FaultyRecorder(PublicRecorder(instance))
+
+
+@pytest.fixture
+def topic(cluster: MockCluster) -> str:
+    cluster.create_topic(TOPIC, 1)
+    cluster.create_topic(DEAD_LETTERS, 1)
+    return TOPIC
+
+
+def test_events_are_recorded_in_order_and_the_offset_moves_with_our_mark(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(5)))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: committed(cluster) == [(5, "asset-bridge/1")])
+
+    assert numbers(instance) == [0, 1, 2, 3, 4]
+
+
+def test_a_bad_record_is_dead_lettered_and_its_batch_goes_on(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, event(0), Sent(REJECTED, b"key", [("h", b"\xff"), ("h", None)]), None, event(1))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: committed_offsets(cluster) == [4])
+
+    assert numbers(instance) == [0, 1]
+    rejected, tombstone = consume_all(cluster.bootstrap, DEAD_LETTERS, 2)
+    assert (rejected.key, rejected.value, rejected.headers[:2]) == (b"key", REJECTED, (("h", b"\xff"), ("h", None)))
+    assert dict(rejected.headers)["asset-bridge.dlq.code"] == b"field.missing"
+    assert dict(rejected.headers)["asset-bridge.dlq.id"] == b"events/0/1"
+    assert tombstone.value is None
+    assert dict(tombstone.headers)["asset-bridge.dlq.code"] == b"tombstone"
+
+
+def test_the_stored_event_says_which_record_it_came_from(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, event(0), event(1))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: len(numbers(instance)) == 2)
+
+    assert [stored.metadata["kafka/record"].value for stored in runless_events(instance)] == [
+        "events/0/0",
+        "events/0/1",
+    ]
+
+
+def test_a_topic_bound_to_a_type_needs_none_in_the_event(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, b'{"asset_key": "a", "metadata": {"n": 7}}')
+
+    with RunningConsumer(cluster, recorder, topics={topic: "asset_observation"}):
+        eventually(lambda: numbers(instance) == [7])
+
+
+def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
+    with RunningConsumer(cluster, recorder) as consumer:
+        eventually(lambda: committed_offsets(cluster) == [3])
+        recorder.broken = "the database is down"
+        calls = recorder.calls
+        produce(cluster.bootstrap, topic, *(event(n) for n in range(3, 9)))
+        eventually(lambda: consumer.reason("storage") == "the database is down")
+        produce(cluster.bootstrap, topic, event(9))
+        assert recorder.calls == calls + 1  # the batch once; after it only the probe asks
+        assert committed_offsets(cluster) == [3]
+        assert consumer.owned == 1
+
+        recorder.broken = None
+        eventually(lambda: committed_offsets(cluster) == [10])
+        assert consumer.reason("storage") == ""
+
+    assert numbers(instance) == list(range(10))
+    assert consume_all(cluster.bootstrap, DEAD_LETTERS, 0) == []
+
+
+def test_a_storage_that_hangs_does_not_cost_the_group_membership(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    recorder.gate.clear()
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
+    limits = {"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"}
+
+    with RunningConsumer(cluster, recorder, librdkafka=limits) as consumer:
+        eventually(recorder.entered.is_set)
+        released = threading.Timer(0.6, recorder.gate.set)
+        released.start()
+        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=15)
+        assert consumer.owned == 1
+
+    assert recorder.calls == 1  # thrown out of the group, it would have been handed the records again
+    assert numbers(instance) == [0, 1, 2]
+
+
+def test_a_failing_dead_letter_topic_holds_the_offset_says_why_and_heals(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    cluster.delete_topic(DEAD_LETTERS)
+    produce(cluster.bootstrap, topic, event(0), REJECTED, event(1))
+
+    with RunningConsumer(cluster, recorder) as consumer:
+        eventually(lambda: f"{TOPIC}/0" in consumer.reason("partitions"))
+        eventually(lambda: committed_offsets(cluster) == [1])
+        assert not consumer.health.ready
+        cluster.create_topic(DEAD_LETTERS, 1)
+        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=60)
+        eventually(lambda: consumer.health.ready)
+
+    assert numbers(instance) == [0, 1]
+    assert len(consume_all(cluster.bootstrap, DEAD_LETTERS, 1)) >= 1
+
+
+def test_one_held_partition_does_not_hold_the_others(
+    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    cluster.create_topic(TOPIC, 2)  # and no dead-letter topic
+    produce(cluster.bootstrap, TOPIC, Sent(REJECTED, partition=0), *(Sent(event(n), partition=1) for n in range(5)))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: committed_offsets(cluster, 2)[1] == 5)
+        produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=1) for n in range(5, 8)))
+        eventually(lambda: committed_offsets(cluster, 2)[1] == 8)
+
+        assert committed_offsets(cluster, 2)[0] in (0, -1001)
+
+    assert numbers(instance) == list(range(8))
+
+
+def test_the_committed_offset_never_passes_an_open_dead_letter(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    cluster.push_partition_errors(DEAD_LETTERS, 0, PRODUCE, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
+    produce(cluster.bootstrap, topic, event(0), REJECTED, event(1), REJECTED, event(2))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: committed_offsets(cluster) == [1])
+        assert numbers(instance) == [0]
+        eventually(lambda: committed_offsets(cluster) == [5])
+
+    assert numbers(instance) == [0, 1, 2]
+
+
+class FailsFor(FaultyRecorder):
+    """An unforeseen failure of the events whose number is 13, while the storage answers."""
+
+    def record(self, events: Any, progress: Any = ()) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for one in events:
+            outcomes += [Failed("Strange at nowhere.py:1")] if is_unlucky(one) else super().record([one], progress)
+        return outcomes
+
+
+def is_unlucky(one: AssetEvent) -> bool:
+    return isinstance(one, MaterializationEvent) and one.metadata.get("n") == 13
+
+
+def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    produce(cluster.bootstrap, topic, event(1), event(13), event(2))
+
+    with RunningConsumer(cluster, FailsFor(PublicRecorder(instance))):
+        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=40)
+
+    assert numbers(instance) == [1, 2]
+    (letter,) = consume_all(cluster.bootstrap, DEAD_LETTERS, 1)
+    assert dict(letter.headers)["asset-bridge.dlq.code"] == b"internal"
+    assert dict(letter.headers)["asset-bridge.dlq.attempts"] == b"5"
+
+
+def test_a_failure_of_every_event_holds_instead_of_filling_the_dead_letters(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    produce(cluster.bootstrap, topic, event(13), event(13))
+    recorder = FailsFor(PublicRecorder(instance))
+
+    with RunningConsumer(cluster, recorder) as consumer:
+        eventually(lambda: "internal" in consumer.reason("partitions"))
+        held = consumer._loop._assignment.lanes[TOPIC, 0]
+        eventually(lambda: held.pending[0].attempts > 5, timeout_s=60)
+
+    assert consume_all(cluster.bootstrap, DEAD_LETTERS, 0) == []
+    assert committed_offsets(cluster)[0] in (0, -1001)
+
+
+def test_a_group_without_offsets_starts_at_the_earliest_record_by_default(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, event(0))
+
+    with RunningConsumer(cluster, recorder, start="earliest"):
+        eventually(lambda: numbers(instance) == [0])
+
+
+def test_a_group_that_starts_at_the_latest_keeps_that_place_over_a_restart(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, event(0))
+    with RunningConsumer(cluster, recorder, start="latest"):
+        eventually(lambda: committed_offsets(cluster) == [1])
+    produce(cluster.bootstrap, topic, event(1))
+
+    with RunningConsumer(cluster, recorder, start="latest"):
+        eventually(lambda: numbers(instance) == [1])
+
+
+def test_a_group_without_offsets_stops_the_partition_when_told_so(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    produce(cluster.bootstrap, topic, event(0))
+
+    with RunningConsumer(cluster, recorder, start="error") as consumer:
+        eventually(lambda: consumer.reason("partitions") == "events/0: offset.missing")
+
+    assert numbers(instance) == []
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [3, 4]), ("latest", [])])
+def test_an_offset_outside_the_log_is_never_skipped_in_silence(
+    cluster: MockCluster,
+    topic: str,
+    instance: DagsterInstance,
+    recorder: FaultyRecorder,
+    policy: str,
+    expected: list[int],
+) -> None:
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(5)))
+    commit(cluster, 1)
+    cluster.delete_records(topic, 0, 3)
+
+    with RunningConsumer(cluster, recorder, out_of_range=policy) as consumer:
+        if policy == "error":
+            eventually(lambda: consumer.reason("partitions") == "events/0: offset.out_of_range")
+        else:
+            eventually(lambda: committed_offsets(cluster) == [5])
+        assert consumer.health.ready == (policy != "error")
+
+    assert numbers(instance) == expected
+
+
+def commit(cluster: MockCluster, offset: int) -> None:
+    consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": GROUP})
+    consumer.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)
+    consumer.close()
+
+
+def test_partitions_move_to_a_second_consumer_without_loss_or_repetition(
+    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.create_topic(TOPIC, 4)
+    cluster.create_topic(DEAD_LETTERS, 4)
+    with RunningConsumer(cluster, recorder) as first:
+        eventually(lambda: first.owned == 4)
+        produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 4) for n in range(40)))
+        with RunningConsumer(cluster, recorder) as second:
+            eventually(lambda: (first.owned, second.owned) == (2, 2), timeout_s=30)
+            produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 4) for n in range(40, 80)))
+            eventually(lambda: sum(committed_offsets(cluster, 4)) == 80)
+        eventually(lambda: first.owned == 4, timeout_s=30)
+
+    stored = without_refused_commits(numbers(instance), caplog)
+    assert sorted(stored) == list(range(80))
+    for partition in range(4):
+        assert [n for n in stored if n % 4 == partition] == list(range(partition, 80, 4))
+
+
+def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
+    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.create_topic(TOPIC, 2)
+    recorder.gate.clear()
+    produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 2) for n in range(10)))
+    with RunningConsumer(cluster, recorder) as first:
+        eventually(recorder.entered.is_set)
+        threading.Timer(0.6, recorder.gate.set).start()
+        with RunningConsumer(cluster, FaultyRecorder(PublicRecorder(instance))) as second:
+            eventually(lambda: (first.owned, second.owned) == (1, 1), timeout_s=30)
+            eventually(lambda: sum(committed_offsets(cluster, 2)) == 10)
+
+    assert sorted(without_refused_commits(numbers(instance), caplog)) == list(range(10))
+
+
+def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
+    cluster: MockCluster, topic: str, recorder: FaultyRecorder
+) -> None:
+    with RunningConsumer(cluster, recorder, topics={topic: None, "nowhere": None}) as consumer:
+        eventually(lambda: "nowhere" in consumer.reason("broker"))
+        assert not consumer.health.ready
+        cluster.create_topic("nowhere", 1)
+        eventually(lambda: consumer.health.ready, timeout_s=30)
+
+
+def test_brokers_that_go_away_and_come_back_cost_nothing(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+) -> None:
+    with RunningConsumer(cluster, recorder) as consumer:
+        eventually(lambda: consumer.health.ready)
+        cluster.broker_down()
+        eventually(lambda: consumer.reason("broker") != "")
+        cluster.broker_up()
+        produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
+        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=40)
+        eventually(lambda: consumer.health.ready)
+
+    assert numbers(instance) == [0, 1, 2]
+
+
+def test_a_fresh_consumer_is_ready_without_any_record(
+    cluster: MockCluster, topic: str, recorder: FaultyRecorder
+) -> None:
+    with RunningConsumer(cluster, recorder) as consumer:
+        eventually(lambda: consumer.health.ready)
+        assert consumer.health.alive
