@@ -1,0 +1,128 @@
+"""The Kafka service: check the topics, then consume until told to stop."""
+
+from __future__ import annotations
+
+import threading
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from asset_consumer.budget import DeadLetterBudget
+from asset_consumer.client import consumer_config, producer_config
+from asset_consumer.dagster_instance import open_reporting
+from asset_consumer.dead_letter_producer import DeadLetterProducer
+from asset_consumer.loop import ConsumerLoop
+from asset_consumer.options import ConsumerOptions
+from asset_consumer.settings_problems import SettingsError
+from asset_consumer.settle import Road
+from asset_consumer.stopping import Stopped
+from asset_consumer.topic_check import wait_for_topics
+from asset_reporting.app import create_management_app
+from asset_reporting.health import Health
+from asset_reporting.server import HttpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asset_consumer.settings import Settings
+    from asset_reporting.handlers import ReportingContext
+
+APP = f"dagster-asset-bridge/{version('dagster-asset-bridge')}"
+
+BEAT_MARGIN_S = 30.0
+"""Added to `max.poll.interval.ms` (ops: stale after that and half a minute): one slow batch is not a dead loop."""
+
+READY_LOOK_S = 0.1
+
+
+def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    """Consume until `stop` is set; `ready` is called once, when records flow.
+
+    Raises:
+        SettingsError: The brokers are not named, or the topics cannot be used as they are.
+    """
+    config = kafka_config(settings)
+    health = Health(max_beat_age_s=float(config["max.poll.interval.ms"]) / 1000 + BEAT_MARGIN_S)
+    health.set("started", ok=False, reason="starting")
+    management = HttpServer(create_management_app(health), settings.management.host, settings.management.port)
+    management.start()
+    try:
+        with open_reporting(settings, stop) as (reporting, _):
+            wait_for_topics(settings, stop)
+            run_consumer(settings, reporting, health, stop, ready)
+    except Stopped:
+        pass
+    finally:
+        management.stop(1.0)
+
+
+def run_consumer(
+    settings: Settings,
+    reporting: ReportingContext,
+    health: Health,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+) -> None:
+    """Run the loop with an instance that is open and topics that can be used."""
+    recorder = reporting.recorder
+    health.note("recorder", {"name": recorder.name, "guarantee": recorder.guarantee})
+    road = Road(consumer_options(settings), reporting, dead_letter_producer(settings), DeadLetterBudget())
+    loop = ConsumerLoop(kafka_config(settings), road, health)
+    health.set("started", ok=True)
+    threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()
+    try:
+        loop.run(stop)
+    finally:
+        road.dead_letters.close(1.0)
+
+
+def consumer_options(settings: Settings) -> ConsumerOptions:
+    """The loop's options, from the settings."""
+    kafka = settings.kafka
+    return ConsumerOptions(
+        topics={topic.name: topic.event_type for topic in kafka.topics},
+        group_id=kafka.group_id,
+        dead_letter_topics={topic.name: kafka.dead_letter_topic_of(topic.name) for topic in kafka.topics},
+        batch_max_records=kafka.batch_max_records,
+        start=kafka.start,
+        out_of_range=kafka.out_of_range,
+        unknown_fields=settings.unknown_fields,
+        max_event_bytes=settings.max_event_bytes,
+        provenance=kafka.provenance,
+        event_time_from_record=settings.event_time == "record",
+    )
+
+
+def kafka_config(settings: Settings) -> dict[str, Any]:
+    """The consumer's librdkafka configuration, from the settings.
+
+    Raises:
+        SettingsError: The brokers are not named.
+    """
+    kafka = settings.kafka
+    if kafka.bootstrap_servers is None:
+        raise SettingsError(["ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS (kafka.bootstrap_servers): is needed by consume"])
+    return consumer_config(
+        bootstrap_servers=kafka.bootstrap_servers,
+        group_id=kafka.group_id,
+        client_id=kafka.client_id,
+        passthrough=kafka.librdkafka_plain(),
+    )
+
+
+def dead_letter_producer(settings: Settings) -> DeadLetterProducer:
+    """The producer of dead letters, from the settings."""
+    kafka = settings.kafka
+    config = producer_config(
+        bootstrap_servers=kafka.bootstrap_servers or "",
+        client_id=kafka.client_id,
+        passthrough=kafka.librdkafka_plain(),
+    )
+    return DeadLetterProducer(config, group=kafka.group_id, app=APP, connect=kafka.connect_error_headers)
+
+
+def _say_ready(settings: Settings, health: Health, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    while not health.ready:
+        if stop.wait(READY_LOOK_S):
+            return
+    topics = ", ".join(topic.name for topic in settings.kafka.topics)
+    ready(f"group {settings.kafka.group_id} consumes {topics}")

@@ -1,0 +1,111 @@
+"""Open the Dagster instance that DAGSTER_HOME names, and what reporting to it needs."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dagster import DagsterInstance
+from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+
+from asset_consumer.backoff import held
+from asset_consumer.settings_problems import SettingsError
+from asset_consumer.stopping import Stopped
+from asset_reporting.handlers import ReportingContext, reporting_context
+from asset_reporting.storage_errors import classify, describe
+from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Generator
+
+    from asset_consumer.settings import Settings
+
+_log = logging.getLogger("asset_bridge.storage")
+
+STATEMENT_TIMEOUT_MS = 15_000
+POOL_RECYCLE_S = 3600
+"""dagster-webserver's own defaults for the two (`--db-statement-timeout`, `--db-pool-recycle`)."""
+
+
+@contextmanager
+def open_reporting(
+    settings: Settings, stop: threading.Event
+) -> Generator[tuple[ReportingContext, WorkspaceProcessContext]]:
+    """Open the instance, its workspace and the recorder; waits for a database that is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used, or the workspace file is missing.
+        Stopped: `stop` was set while waiting.
+    """
+    with _open_instance(stop) as instance:
+        _pool_connections(instance, settings.storage.workers)
+        with WorkspaceProcessContext(instance, workspace_target(settings)) as workspace:
+            reporting = reporting_context(instance, _targets(settings, workspace))
+            _say_recorder(reporting)
+            yield reporting, workspace
+
+
+def _open_instance(stop: threading.Event) -> DagsterInstance:
+    waiting = None
+    while True:
+        try:
+            return DagsterInstance.get()
+        except Exception as error:
+            refused = home_problem(error)
+            if refused is not None:
+                raise refused from None
+            if classify(error) != "unavailable":
+                raise
+            if waiting is None:
+                waiting = held(describe(error))
+                _log.warning("Dagster's storage does not answer; waiting for it: %s.", waiting.reason)
+            else:
+                waiting.again(describe(error))
+        while not waiting.due:
+            if stop.wait(0.1):
+                raise Stopped
+
+
+def home_problem(error: Exception) -> SettingsError | None:
+    """What is wrong with DAGSTER_HOME, when that is why the instance did not open."""
+    if isinstance(error, DagsterHomeNotSetError | DagsterInvariantViolationError):
+        return SettingsError([f"DAGSTER_HOME: {str(error).splitlines()[0].strip()}"])
+    if isinstance(error, DagsterInvalidConfigError):  # its text quotes the file, which may hold a password
+        return SettingsError(["DAGSTER_HOME: its dagster.yaml is not valid; `dagster instance info` says where"])
+    return None
+
+
+def _pool_connections(instance: DagsterInstance, workers: int) -> None:
+    """Keep connections open where Dagster would open one per statement; each worker may need two at a time."""
+    for storage in (instance.event_log_storage, instance.run_storage):
+        storage.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, 2 * workers + 2)
+
+
+def workspace_target(settings: Settings) -> EmptyWorkspaceTarget | WorkspaceFileTarget:
+    """The code locations to look targets up in.
+
+    Raises:
+        SettingsError: The workspace file is not there.
+    """
+    path = settings.targets.workspace
+    if path is None:
+        return EmptyWorkspaceTarget()
+    if not path.is_file():
+        raise SettingsError(["ASSET_BRIDGE_TARGETS__WORKSPACE (targets.workspace): there is no such file"])
+    return WorkspaceFileTarget(paths=[str(path)])
+
+
+def _targets(settings: Settings, workspace: WorkspaceProcessContext) -> Targets:
+    chosen = settings.targets
+    modes = TargetModes(chosen.unknown_assets, chosen.unknown_checks, chosen.unknown_partitions)
+    return AcceptAll() if modes == TargetModes() else WorkspaceTargets(workspace, modes)
+
+
+def _say_recorder(reporting: ReportingContext) -> None:
+    recorder = reporting.recorder
+    fields = {"happening": "recorder", "recorder": recorder.name, "guarantee": recorder.guarantee}
+    _log.info("Events are recorded by the %s recorder: %s.", recorder.name, recorder.guarantee, extra=fields)

@@ -1,0 +1,93 @@
+"""The HTTP service: the report endpoints on their port, until told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from asset_consumer.dagster_instance import open_reporting
+from asset_consumer.settings_problems import SettingsError
+from asset_reporting.app import create_app
+from asset_reporting.auth import ApiKeys
+from asset_reporting.server import HttpServer, HttpServerError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from dagster._core.workspace.context import WorkspaceProcessContext
+
+    from asset_consumer.settings import Settings
+    from asset_reporting.handlers import ReportingContext
+
+LOOK_S = 1.0
+"""How often the server is looked at: if its thread dies, so must the process, to be started anew."""
+
+STOP_S = 10.0
+"""How long requests under way may take when the service stops."""
+
+
+def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    """Serve reports over HTTP until `stop` is set; `ready` is called with the address once requests are answered.
+
+    Raises:
+        SettingsError: The settings would let anybody report, or name something that is not there.
+    """
+    api_keys = load_api_keys(settings)
+    with open_reporting(settings, stop) as (reporting, workspace):
+        server = start_http(settings, reporting, workspace, api_keys)
+        ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+        while not stop.wait(LOOK_S):
+            if not server.running:
+                raise HttpServerError("The HTTP server has ended by itself; the log says why.")
+        server.stop(STOP_S)
+
+
+def start_http(
+    settings: Settings,
+    reporting: ReportingContext,
+    workspace: WorkspaceProcessContext,
+    api_keys: ApiKeys | None,
+) -> HttpServer:
+    """Start the endpoints on the configured address."""
+    app = create_app(
+        workspace,
+        reporting=reporting,
+        api_keys=api_keys,
+        storage_deadline_s=settings.storage.deadline_s,
+        storage_workers=settings.storage.workers,
+        max_body_bytes=settings.max_event_bytes,
+        unknown_fields=settings.unknown_fields,
+    )
+    server = HttpServer(app, settings.http.host, settings.http.port)
+    server.start()
+    return server
+
+
+def load_api_keys(settings: Settings) -> ApiKeys | None:
+    """Read the keys; without any, only loopback may be served unless the operator has said otherwise.
+
+    Raises:
+        SettingsError: No keys, bound beyond loopback, and nobody said that this is wanted; or the file is unusable.
+    """
+    path = settings.http.api_keys_file
+    if path is not None:
+        try:
+            return ApiKeys.from_file(path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise SettingsError([f"ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): {reason}"]) from None
+    if not settings.http.allow_anonymous and not _is_loopback(settings.http.host):
+        problem = (
+            "ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): is needed beyond loopback; "
+            "set ASSET_BRIDGE_HTTP__ALLOW_ANONYMOUS=true to let anybody report"
+        )
+        raise SettingsError([problem])
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,112 @@
+"""Every setting: its name, default, unit and limits. `settings_sources` reads them.
+
+An attribute's docstring is its line in `docs/settings.md`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from asset_consumer.settings_fields import MIB, Bytes, Name, Port, Seconds, Section, TargetMode
+from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
+from asset_events import UnknownFields
+
+__all__ = [
+    "HttpSettings",
+    "KafkaSettings",
+    "ManagementSettings",
+    "Settings",
+    "StorageSettings",
+    "TargetSettings",
+    "TopicSettings",
+]
+
+
+class HttpSettings(Section):
+    """Where `serve` listens, and to whom."""
+
+    host: Name = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` for all."""
+    port: Port = 3000
+    """Port to listen on; 0 takes any free one."""
+    api_keys_file: Path | None = None
+    """File of API keys. Without it `serve` listens on loopback only, unless `allow_anonymous`."""
+    allow_anonymous: bool = False
+    """Whether anybody may report beyond loopback without a key."""
+
+
+class ManagementSettings(Section):
+    """Where `consume` answers `/livez`, `/readyz` and `/metrics`; `serve` answers them on its own port."""
+
+    host: Name = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` where a kubelet or Prometheus asks from outside."""
+    port: Port = 8081
+    """Port to listen on; 0 takes any free one."""
+
+
+class TargetSettings(Section):
+    """What to do with events about assets, checks and partitions that Dagster does not define."""
+
+    unknown_assets: TargetMode = "accept"
+    """Events for an asset that no code location defines: `accept`, `warn` or `reject`."""
+    unknown_checks: TargetMode = "accept"
+    """Results of a check that no code location defines: `accept`, `warn` or `reject`."""
+    unknown_partitions: TargetMode = "accept"
+    """Events for a partition that the asset does not have: `accept`, `warn` or `reject`."""
+    workspace: Path | None = None
+    """`workspace.yaml` of the code locations; needed when one of the three is not `accept`."""
+
+    @field_validator("workspace")
+    @classmethod
+    def _needed_to_know_targets(cls, workspace: Path | None, info: ValidationInfo) -> Path | None:
+        if workspace is None and set(info.data.values()) - {"accept"}:
+            raise PydanticCustomError("workspace", "is needed when unknown targets are not simply accepted")
+        return workspace
+
+
+class StorageSettings(Section):
+    """How long and how widely Dagster's storage is asked."""
+
+    deadline_s: Seconds = 10
+    """Seconds that one HTTP request waits for Dagster's storage before it is answered 503."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    """Threads that talk to Dagster's storage."""
+
+
+class Settings(BaseSettings):
+    """All settings of one process; immutable, secrets masked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASSET_BRIDGE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    http: HttpSettings = HttpSettings()
+    management: ManagementSettings = ManagementSettings()
+    targets: TargetSettings = TargetSettings()
+    storage: StorageSettings = StorageSettings()
+    unknown_fields: UnknownFields = "reject"
+    """Fields that the contract does not know: `reject` (naming the nearest known one) or `ignore`."""
+    event_time: Literal["arrival", "record"] = "arrival"
+    """Timestamp of events that give none: `arrival`, or `record` (the Kafka record's)."""
+    max_event_bytes: Bytes = MIB
+    """Largest event, in bytes of JSON."""
+    log_format: Literal["text", "json"] | None = None
+    """`text` or `json`; unset means text on a terminal, else JSON."""
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    ] = "INFO"
+    """Least severe level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""

@@ -1,0 +1,69 @@
+"""The start-up check of the topics: refuse what would lose dead letters, wait for brokers that are not there yet."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from confluent_kafka.admin import AdminClient
+
+from asset_consumer.backoff import held
+from asset_consumer.client import admin_config
+from asset_consumer.settings_problems import SettingsError
+from asset_consumer.stopping import Stopped
+from asset_consumer.topics import BrokersUnavailableError, Problem, describe, problems
+
+if TYPE_CHECKING:
+    import threading
+
+    from asset_consumer.settings import Settings
+
+_log = logging.getLogger("asset_bridge.consumer")
+
+
+def topic_problems(settings: Settings) -> list[Problem]:
+    """Ask the brokers about every input topic and its dead-letter topic.
+
+    Raises:
+        BrokersUnavailableError: Nothing is known now; asking again may help.
+    """
+    kafka = settings.kafka
+    admin = AdminClient(
+        admin_config(
+            bootstrap_servers=kafka.bootstrap_servers or "",
+            client_id=kafka.client_id,
+            passthrough=kafka.librdkafka_plain(),
+        )
+    )
+    pairs = [(topic.name, kafka.dead_letter_topic_of(topic.name)) for topic in kafka.topics]
+    facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
+    return problems([(facts[source], facts[dead]) for source, dead in pairs])
+
+
+def wait_for_topics(settings: Settings, stop: threading.Event) -> None:
+    """Return once the topics have been seen and can be used; what is only worth knowing is logged.
+
+    Raises:
+        SettingsError: The topics cannot be used as they are; one sentence per problem.
+        Stopped: `stop` was set while the brokers did not answer.
+    """
+    found = _ask_until_answered(settings, stop)
+    refusals = [f"{problem.code}: {problem.message}" for problem in found if problem.refuses]
+    if refusals:
+        raise SettingsError(refusals)
+    for problem in found:
+        _log.warning(problem.message, extra={"happening": "topic_remark", "code": problem.code})
+
+
+def _ask_until_answered(settings: Settings, stop: threading.Event) -> list[Problem]:
+    waiting = held("")
+    while True:
+        try:
+            return topic_problems(settings)
+        except BrokersUnavailableError as error:
+            if not waiting.reason:
+                _log.warning("Waiting for Kafka: %s.", error, extra={"happening": "waiting_for_brokers"})
+            waiting.again(str(error))
+        while not waiting.due:
+            if stop.wait(0.1):
+                raise Stopped

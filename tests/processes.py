@@ -1,0 +1,81 @@
+"""Run `asset-bridge` as a process of its own, as an operator does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+
+class Process:
+    """One running command; its lines are kept as they come, and it is gone when the `with` block ends."""
+
+    def __init__(self, *arguments: str, home: Path, environment: dict[str, str] | None = None) -> None:
+        home.mkdir(exist_ok=True)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASSET_BRIDGE_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "asset_consumer", *arguments],
+            env={**inherited, "DAGSTER_HOME": str(home), "PYTHONUNBUFFERED": "1", **(environment or {})},
+            cwd=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream, lines), daemon=True)
+            for stream, lines in ((self._process.stdout, self.out), (self._process.stderr, self.err))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream: object, lines: list[str]) -> None:
+        lines.extend(iter(stream.readline, ""))  # type: ignore[attr-defined] # a text stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait(10)
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def line(self, beginning: str, timeout_s: float = 30) -> str:
+        """Wait for a line on standard output that begins so."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for line in list(self.out):
+                if line.startswith(beginning):
+                    return line.rstrip("\n")
+            ended = self._process.poll()
+            assert ended is None, f"ended with {ended}: {self.err}"
+            assert time.monotonic() < deadline, f"no line {beginning!r} in {self.out} {self.err}"
+            time.sleep(0.02)
+
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code, once the process has ended and all its lines are read."""
+        code = self._process.wait(timeout_s)
+        for reader in self._readers:
+            reader.join(timeout_s)
+        return code
+
+    def resident_mb(self) -> float:
+        """Memory in use now, in MB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
