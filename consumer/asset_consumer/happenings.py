@@ -7,6 +7,7 @@ event is lost, ERROR when a person must act. An error of the client is named by 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
@@ -15,9 +16,14 @@ from asset_reporting.happenings import event_failed, event_recorded, event_rejec
 from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asset_consumer.lane import Item
 
 _log = logging.getLogger("asset_bridge.consumer")
+
+_A_PERSON_MUST_ACT = ("internal", "dlq.too_large")
+"""Holds that no passing of time will end."""
 
 
 def recorded(item: Item, event_id: int | None) -> None:
@@ -26,15 +32,20 @@ def recorded(item: Item, event_id: int | None) -> None:
         event_recorded("kafka", item.event, event_id)
 
 
-def dead_lettered(item: Item) -> None:
-    """A record is acknowledged on the dead-letter topic."""
-    if item.reason is not None:
-        event_type = item.event.event_type if item.event else None
-        event_rejected("kafka", item.record.identity, event_type, item.reason.errors)
+def dead_lettered(items: Sequence[Item]) -> None:
+    """Records are acknowledged on the dead-letter topic: a line for all of them, and one at DEBUG for each."""
+    codes = Counter(f"{item.record.topic} {item.reason.code}" for item in items if item.reason)
+    if codes:
+        fields = {"happening": "dead_lettered", "records": codes.total(), "codes": dict(codes)}
+        _log.warning("%s records were dead-lettered.", codes.total(), extra=fields)
+    for item in items:
+        if item.reason is not None:
+            event_type = item.event.event_type if item.event else None
+            event_rejected("kafka", item.record.identity, event_type, item.reason.errors)
 
 
-def report_failed(item: Item, reason: str) -> None:
-    """A record could not be processed for an unforeseen reason; it is tried again."""
+def isolated(item: Item, reason: str) -> None:
+    """A record is given up to the dead letters for an unforeseen failure of its own, which is a defect of ours."""
     event_failed("kafka", item.record.identity, item.event.event_type if item.event else None, reason)
 
 
@@ -73,7 +84,8 @@ def outage_over(reason: str) -> None:
 def lane_held(partition: str, reason: str) -> None:
     """One Kafka partition waits; its records are safe and it is tried again by itself."""
     text = "Kafka partition %s is held and tried again: %s."
-    _log.warning(text, partition, reason, extra={"happening": "held", "partition": partition, "reason": reason})
+    level = logging.ERROR if reason.startswith(_A_PERSON_MUST_ACT) else logging.WARNING
+    _log.log(level, text, partition, reason, extra={"happening": "held", "partition": partition, "reason": reason})
 
 
 def released(partition: str, reason: str) -> None:

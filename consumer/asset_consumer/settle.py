@@ -91,9 +91,9 @@ def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> Work:
     for (lane, item), failure in zip(open_letters, answers, strict=True):
         if failure is None:
             item.done = True
-            happenings.dead_lettered(item)
         else:
             settlement.holds.setdefault(lane, failure)
+    happenings.dead_lettered([item for _, item in open_letters if item.done])
     return [(lane, _before_open_letter(items)) for lane, items in work]
 
 
@@ -128,8 +128,9 @@ def _apply(road: Road, lane: Lane, item: Item, outcome: Outcome, settlement: Set
             settlement.outage = reason
         case Failed(reason):
             item.attempts += 1
-            happenings.report_failed(item, reason)
-            if not _isolate(road, item):
+            if _isolate(road, item):
+                happenings.isolated(item, reason)
+            else:
                 settlement.holds.setdefault(lane, f"internal: {reason}")
 
 

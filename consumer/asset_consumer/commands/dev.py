@@ -44,7 +44,9 @@ def dev(home: Path, port: int | None, ui: bool, ui_port: int) -> None:  # noqa: 
         settings = settings.model_copy(update={"http": settings.http.model_copy(update={"port": port})})
     console = Console(highlight=False)
     configure_logging("text", "INFO")
-    logging.root.handlers[0].setLevel(logging.WARNING)  # the event lines tell the rest
+    log = logging.root.handlers[0]
+    log.setLevel(logging.WARNING)  # the event lines tell the rest
+    log.addFilter(lambda record: record.__dict__.get("happening") != "dead_lettered")
     lines = EventLines(console)
     lines.attach()
     console.print("Starting a broker, Dagster, HTTP and the consumer; Ctrl-C ends all.")
