@@ -24,7 +24,7 @@ from asset_reporting.outcomes import Outcome, Unavailable
 
 if TYPE_CHECKING:
     from asset_events import AssetEvent
-    from asset_reporting.recorder import Progress, Recorder
+    from asset_reporting.recorder import GroupId, Positions, Progress, Recorder
 
 TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
 
@@ -69,6 +69,15 @@ class FaultyRecorder:
         if self.broken is not None:
             return [Unavailable(self.broken)] * len(events)
         return self.inner.record(events, progress)
+
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:
+        return Unavailable(self.broken) if self.broken else self.inner.move(progress)
+
+    def positions(self, group: GroupId) -> Positions:
+        return self.inner.positions(group)
+
+    def place(self, group: GroupId, offsets: Positions) -> None:
+        self.inner.place(group, offsets)
 
     def probe(self) -> str | None:
         return self.broken or self.inner.probe()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from asset_events import AssetEvent
 from asset_reporting.outcomes import Outcome, Recorded
-from asset_reporting.recorder import Progress
+from asset_reporting.recorder import GroupId, Positions, Progress
 
 
 @dataclass
@@ -26,6 +26,15 @@ class FakeRecorder:
         outcomes = [self.answer(event) for event in events]
         self.recorded += [event.asset_key for event in events]
         return outcomes
+
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:  # noqa: ARG002 # no ledger here
+        return None
+
+    def positions(self, group: GroupId) -> Positions:  # noqa: ARG002 # no ledger here
+        return {}
+
+    def place(self, group: GroupId, offsets: Positions) -> None:  # noqa: ARG002 # no ledger here
+        raise AssertionError("nobody keeps offsets here")
 
     def probe(self) -> str | None:
         self.probes += 1

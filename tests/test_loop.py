@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from asset_consumer import backoff
 from asset_events import AssetEvent, MaterializationEvent
 from asset_reporting.outcomes import Failed, Outcome
 from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.transactional_recorder import TransactionalRecorder
 
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
 
@@ -42,8 +44,8 @@ def numbers(instance: DagsterInstance) -> list[int]:
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as instance:
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield instance
 
 
@@ -54,9 +56,10 @@ def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "LONGEST_S", 3.0)
 
 
-@pytest.fixture
-def recorder(instance: DagsterInstance) -> FaultyRecorder:
-    return FaultyRecorder(PublicRecorder(instance))
+@pytest.fixture(params=[TransactionalRecorder, PublicRecorder])
+def recorder(instance: DagsterInstance, request: pytest.FixtureRequest) -> FaultyRecorder:
+    """Both recorders, since the loop must keep its promises with either."""
+    return FaultyRecorder(request.param(instance))
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from asset_consumer.lane import Lane
 
-COMMIT_METADATA = "asset-bridge/1"
+OUR_MARK = "asset-bridge/"
+COMMIT_METADATA = f"{OUR_MARK}1"
 """Marks an offset as ours: one without it was set by an operator."""
 
 FORGET_S = 60.0

@@ -102,6 +102,18 @@ def lane_stopped(partition: str, reason: str, *, offset: int | None, low: int, h
     _log.error(text, partition, reason, extra={**fields, **offsets})
 
 
+def reset_followed(partition: str, *, ledger: int, to: int) -> None:
+    """The group's committed offset is not ours: an operator has reset it, and the ledger follows."""
+    fields = {"happening": "reset_followed", "partition": partition, "ledger": ledger, "to": to}
+    _log.warning("Kafka partition %s: an operator's offset reset is followed.", partition, extra=fields)
+
+
+def fenced(partitions: list[str]) -> None:
+    """The ledger is not where a batch began: another consumer, or this one's own lost commit, had moved it."""
+    fields = {"happening": "fenced", "partitions": partitions}
+    _log.warning("The offset ledger had moved; its partitions go on from there.", extra=fields)
+
+
 def offset_moved(partition: str, policy: str, *, offset: int, to: int) -> None:
     """The log no longer holds the group's offset, and the configured policy moved it."""
     fields = {"happening": "offset_moved", "partition": partition, "policy": policy, "offset": offset, "to": to}

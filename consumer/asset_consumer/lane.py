@@ -67,7 +67,12 @@ class Lane:
     def begin(self, offset: int) -> None:
         """Set where the lane reads from and commits from."""
         self.position = self.fetched = offset
-        self.positioned, self.stopped = True, None
+        self.positioned, self.stopped, self.hold = True, None, None
+
+    def restart(self) -> None:
+        """Forget everything: where this lane stands is to be asked again, and its records to be read again."""
+        self.pending.clear()
+        self.position, self.positioned, self.hold = None, False, None
 
     def add(self, item: Item) -> None:
         """Take a record as it arrives; one that was handed out before (read again after a seek) is not taken twice."""

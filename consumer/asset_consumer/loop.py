@@ -7,6 +7,7 @@ thread, while this one keeps polling with its partitions paused: a consumer that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,10 +19,11 @@ from asset_consumer.backoff import Backoff, held
 from asset_consumer.commits import Commits
 from asset_consumer.in_band import BrokerWatch, handle_error
 from asset_consumer.lane import Item, Lane
-from asset_consumer.positions import position
+from asset_consumer.positions import ASK_S, LedgerAccess, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, classify, settle
+from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
     import threading
@@ -63,6 +65,7 @@ class ConsumerLoop:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
         self._under_way: Future[Settlement] | None = None
         self._outage: Backoff | None = None
+        self._group: GroupId | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set, then leave the group; raises what ends the process."""
@@ -78,8 +81,9 @@ class ConsumerLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        self._poll(0 if self._collect() else POLL_S)
-        position(self._consumer, self._assignment.lanes.values(), self._road.options)
+        idle = self._outage is not None or not self._collect()
+        self._poll(POLL_S if idle else 0)
+        self._position()
         self._work()
         self._assignment.pause_where(self._waits)
         self._commit()
@@ -114,12 +118,38 @@ class ConsumerLoop:
         for lane in self._assignment.lanes.values():
             lane.positioned = False
 
-    def _work(self) -> None:
-        """Settle what is ready."""
-        work = self._collect()
-        if not work or not self._storage_answers():
+    def _position(self) -> None:
+        recorder = self._road.reporting.recorder
+        if all(lane.positioned for lane in self._assignment.lanes.values()):
             return
-        self._under_way = self._worker.submit(settle, self._road, work)
+        try:
+            group = self._group_id()
+        except KafkaException as error:
+            happenings.client_refused("position", error)
+            return
+        ledger = LedgerAccess(
+            group,
+            read=lambda: self._on_worker(lambda: recorder.positions(group)),
+            place=lambda offsets: self._on_worker(lambda: recorder.place(group, offsets)),
+        )
+        position(self._consumer, self._assignment.lanes.values(), self._road.options, ledger)
+
+    def _group_id(self) -> GroupId:
+        """Whose offsets the ledger keeps; asked of the broker once, as a group of that name may exist on another."""
+        if self._group is None:
+            cluster_id = self._consumer.list_topics(next(iter(self._road.options.topics)), timeout=ASK_S).cluster_id
+            self._group = GroupId(cluster_id or "", self._road.options.group_id)
+        return self._group
+
+    def _work(self) -> None:
+        """Settle what is ready; during an outage one probe asks for all partitions, and then the batch is tried."""
+        if self._outage is not None and not (self._outage.due and self._storage_answers(self._outage)):
+            return
+        work = self._collect()
+        if not work:
+            self._note_outage(None)
+            return
+        self._under_way = self._worker.submit(settle, self._road, self._group_id(), work)
         try:
             settlement = self._wait(self._under_way)
         finally:
@@ -127,10 +157,8 @@ class ConsumerLoop:
         self._conclude(work, settlement)
 
     def _collect(self) -> Work:
-        """The next batch: nothing while the storage is known to be down and its next probe is not due."""
+        """The next batch, in the order of each lane."""
         room, work = self._road.options.batch_max_records, list[tuple[Lane, list[Item]]]()
-        if self._outage is not None and not self._outage.due:
-            return work
         for lane in self._assignment.lanes.values():
             if room > 0 and lane.ready:
                 items = lane.take(room)
@@ -138,14 +166,14 @@ class ConsumerLoop:
                 work.append((lane, items))
         return work
 
-    def _storage_answers(self) -> bool:
-        """During an outage one probe asks for all partitions, and the batch is tried only when it is answered."""
-        if self._outage is None:
-            return True
-        reason = self._wait(self._worker.submit(self._road.reporting.recorder.probe))
+    def _storage_answers(self, outage: Backoff) -> bool:
+        reason = self._on_worker(self._road.reporting.recorder.probe)
         if reason is not None:
-            self._outage.again(reason)
+            outage.again(reason)
         return reason is None
+
+    def _on_worker(self, call: Callable[[], T]) -> T:
+        return self._wait(self._worker.submit(call))
 
     def _wait(self, future: Future[T]) -> T:
         """Wait for the worker; if it takes long, pause everything and keep polling so that the group keeps us."""
@@ -158,18 +186,28 @@ class ConsumerLoop:
 
     def _conclude(self, work: Work, settlement: Settlement) -> None:
         """Move the positions, and remember what is in the way."""
-        if settlement.outage is None:
+        self._note_outage(settlement.outage)
+        if settlement.fenced:
+            happenings.fenced([lane.name for lane, _ in work])
+        for lane, _ in work:
+            if settlement.fenced:
+                lane.restart()
+            else:
+                lane.advance()
+                obstacle = settlement.obstacles.get(lane)
+                _hold_or_release(lane, obstacle.reason if obstacle else None)
+
+    def _note_outage(self, reason: str | None) -> None:
+        """Begin, prolong or end the one outage that holds all partitions."""
+        if reason is None:
             if self._outage is not None:
                 happenings.outage_over(self._outage.reason)
             self._outage = None
         elif self._outage is None:
-            self._outage = held(settlement.outage)
-            happenings.outage_began(settlement.outage)
+            self._outage = held(reason)
+            happenings.outage_began(reason)
         else:
-            self._outage.again(settlement.outage)
-        for lane, _ in work:
-            lane.advance()
-            _hold_or_release(lane, settlement.holds.get(lane))
+            self._outage.again(reason)
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""

@@ -1,66 +1,96 @@
-"""Where a newly assigned partition begins: the group's committed offset, else the configured start, never a skip."""
+"""Where a newly assigned partition begins: the ledger, the group's committed offset, or the configured start.
+
+Every offset that we commit carries our mark. Committed offset marked, or none: the ledger wins, where there is one. Not
+marked: an operator has reset the group, and the ledger follows. An offset outside the log is never skipped in silence.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
 from asset_consumer import happenings
 from asset_consumer.backoff import held
+from asset_consumer.commits import OUR_MARK
+from asset_consumer.lane import Lane
+from asset_consumer.options import ConsumerOptions, StartPolicy
+from asset_reporting.recorder import GroupId, Positions
+from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from confluent_kafka import Consumer
-
-    from asset_consumer.lane import Lane
-    from asset_consumer.options import ConsumerOptions, StartPolicy
 
 ASK_S = 5.0
 """How long one question to the broker may take; the loop does not turn meanwhile."""
 
 
-def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions) -> None:
+@dataclass(frozen=True, slots=True)
+class LedgerAccess:
+    """The ledger, as the loop reaches it: both calls run on the worker thread while the loop keeps polling."""
+
+    group: GroupId
+    read: Callable[[], Positions]
+    place: Callable[[Positions], None]
+
+
+def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions, ledger: LedgerAccess) -> None:
     """Seek every lane that has no position yet; one that cannot be positioned now waits and is tried again."""
     new = [lane for lane in lanes if _wants_position(lane)]
     if not new:
         return
     try:
+        recorded = ledger.read()
         asked = consumer.committed([TopicPartition(lane.topic, lane.partition) for lane in new], timeout=ASK_S)
-        for lane, answer in zip(new, asked, strict=True):
-            _place(consumer, lane, answer, options)
+        pairs = zip(new, asked, strict=True)
+        begins = {lane: _begin(consumer, lane, answer, options, recorded) for lane, answer in pairs}
+        moved = {(lane.topic, lane.partition): offset for lane, offset in begins.items() if offset is not None}
+        ledger.place({key: offset for key, offset in moved.items() if recorded.get(key) != offset})
+        for lane, offset in begins.items():
+            if offset is not None:
+                consumer.seek(TopicPartition(lane.topic, lane.partition, offset))
+                lane.begin(offset)
     except KafkaException as error:
         happenings.client_refused("position", error)
-        for lane in new:
-            if not lane.positioned:
-                _hold(lane, "the broker did not tell its offsets")
+        _hold(new, "the broker did not tell its offsets")
+    except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
+        _hold(new, f"storage: {describe(error)}")
 
 
-def _place(consumer: Consumer, lane: Lane, committed: TopicPartition, options: ConsumerOptions) -> None:
+def _begin(
+    consumer: Consumer, lane: Lane, committed: TopicPartition, options: ConsumerOptions, recorded: Positions
+) -> int | None:
+    """Where the lane begins, None when it is stopped."""
     if committed.error:
         raise KafkaException(committed.error)
-    partition = TopicPartition(lane.topic, lane.partition)
-    low, high = consumer.get_watermark_offsets(partition, timeout=ASK_S)
-    if lane.position is not None:
-        begin: int | None = lane.fetched  # it was under way already: a retention or a new log took the ground away
-    else:
-        begin = committed.offset if committed.offset >= 0 else None
-    policy, why = (options.start, "offset.missing") if begin is None else (options.out_of_range, "offset.out_of_range")
-    if begin is None or not low <= begin <= high:
-        chosen = _choose(policy, low, high)
-        if chosen is None:
-            lane.stopped = why
-            happenings.lane_stopped(lane.name, why, offset=begin, low=low, high=high)
-            return
-        if begin is not None:
-            happenings.offset_moved(lane.name, policy, offset=begin, to=chosen)
-        begin = chosen
-    partition.offset = begin
-    consumer.seek(partition)
-    lane.begin(begin)
-    lane.hold = None
     lane.committed = committed.offset if committed.offset >= 0 else None
+    low, high = consumer.get_watermark_offsets(TopicPartition(lane.topic, lane.partition), timeout=ASK_S)
+    begin = _known(lane, committed, recorded)
+    if begin is not None and low <= begin <= high:
+        return begin
+    policy, why = (options.start, "offset.missing") if begin is None else (options.out_of_range, "offset.out_of_range")
+    chosen = _choose(policy, low, high)
+    if chosen is None:
+        lane.stopped = why
+        happenings.lane_stopped(lane.name, why, offset=begin, low=low, high=high)
+    elif begin is not None:
+        happenings.offset_moved(lane.name, policy, offset=begin, to=chosen)
+    return chosen
+
+
+def _known(lane: Lane, committed: TopicPartition, recorded: Positions) -> int | None:
+    """The offset that is known, before the log itself is looked at."""
+    if lane.position is not None:
+        return lane.fetched  # it was under way already: an exception, a retention or a new log took the ground away
+    in_ledger = recorded.get((lane.topic, lane.partition))
+    ours = committed.offset < 0 or (committed.metadata or "").startswith(OUR_MARK)
+    if ours and in_ledger is not None:
+        return in_ledger
+    if not ours and in_ledger not in (None, committed.offset):
+        happenings.reset_followed(lane.name, ledger=in_ledger or 0, to=committed.offset)
+    return lane.committed
 
 
 def _wants_position(lane: Lane) -> bool:
@@ -73,8 +103,9 @@ def _choose(policy: StartPolicy, low: int, high: int) -> int | None:
     return {"earliest": low, "latest": high, "error": None}[policy]
 
 
-def _hold(lane: Lane, reason: str) -> None:
-    if lane.hold is None:
-        lane.hold = held(reason)
-    else:
-        lane.hold.again(reason)
+def _hold(lanes: Iterable[Lane], reason: str) -> None:
+    for lane in lanes:
+        if not lane.positioned and lane.hold is None:
+            lane.hold = held(reason)
+        elif not lane.positioned and lane.hold is not None:
+            lane.hold.again(reason)

@@ -15,8 +15,8 @@ from asset_consumer.decode import decode
 from asset_consumer.lane import Item, Lane
 from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
 from asset_reporting.handlers import report
-from asset_reporting.outcomes import Failed, Outcome, Recorded, Rejected, Unavailable
-from asset_reporting.recorder import Progress
+from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.recorder import GroupId, Progress
 from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
@@ -43,12 +43,38 @@ class Road:
     budget: DeadLetterBudget
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a lane must wait, and the record at which it does."""
+
+    reason: str
+    item: Item
+
+
 @dataclass(slots=True)
 class Settlement:
     """What stands in the way of the records that are still open."""
 
     outage: str | None = None
-    holds: dict[Lane, str] = field(default_factory=dict[Lane, str])
+    fenced: bool = False
+    obstacles: dict[Lane, Obstacle] = field(default_factory=dict[Lane, Obstacle])
+
+    def stop_at(self, lane: Lane, item: Item, reason: str) -> None:
+        """Note what a lane waits for; the earliest record decides."""
+        known = self.obstacles.get(lane)
+        if known is None or item.record.offset < known.item.record.offset:
+            self.obstacles[lane] = Obstacle(reason, item)
+
+    def free(self, work: Work) -> Work:
+        """The part of each lane's records that may be settled.
+
+        Nothing behind an open record may be recorded: the ledger's one offset cannot stand still before it.
+        """
+        return [(lane, self._before_obstacle(lane, items)) for lane, items in work]
+
+    def _before_obstacle(self, lane: Lane, items: list[Item]) -> list[Item]:
+        known = self.obstacles.get(lane)
+        return items if known is None else [item for item in items if item.record.offset < known.item.record.offset]
 
 
 def classify(options: ConsumerOptions, record: Record) -> Item:
@@ -69,7 +95,7 @@ def classify(options: ConsumerOptions, record: Record) -> Item:
     return Item(record, event=event)
 
 
-def settle(road: Road, work: Work) -> Settlement:
+def settle(road: Road, group: GroupId, work: Work) -> Settlement:
     """Dead-letter what is rejected, report the rest, and again while the report rejects more.
 
     Raises:
@@ -78,43 +104,42 @@ def settle(road: Road, work: Work) -> Settlement:
     settlement = Settlement()
     more = True
     while more:
-        work = _write_dead_letters(road, work, settlement)
-        more = _report(road, work, settlement)
+        _write_dead_letters(road, work, settlement)
+        work = settlement.free(work)
+        more = _report(road, group, work, settlement)
+        work = settlement.free(work)
     return settlement
 
 
-def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> Work:
-    """Await the acknowledgement of every letter; a lane goes on only up to its first letter that failed."""
-    open_letters = [(lane, item) for lane, items in work for item in items if item.reason and not item.done]
+def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> None:
+    """Write what is rejected, and await every acknowledgement."""
+    letters = [(lane, item, item.reason) for lane, items in work for item in items if item.reason and not item.done]
     topics = road.options.dead_letter_topics
-    answers = road.dead_letters.send([(topics[lane.topic], i.record, i.reason) for lane, i in open_letters if i.reason])
-    for (lane, item), failure in zip(open_letters, answers, strict=True):
-        if failure is None:
-            item.done = True
-        else:
-            settlement.holds.setdefault(lane, failure)
-    happenings.dead_lettered([item for _, item in open_letters if item.done])
-    return [(lane, _before_open_letter(items)) for lane, items in work]
+    answers = road.dead_letters.send([(topics[lane.topic], item.record, reason) for lane, item, reason in letters])
+    for (lane, item, _), failure in zip(letters, answers, strict=True):
+        item.done = failure is None
+        if failure is not None:
+            settlement.stop_at(lane, item, failure)
+    happenings.dead_lettered([item for _, item, _ in letters if item.done])
 
 
-def _before_open_letter(items: list[Item]) -> list[Item]:
-    """Nothing behind an open dead letter may be reported: the ledger's offset could not stand still before it."""
-    for index, item in enumerate(items):
-        if item.reason and not item.done:
-            return items[:index]
-    return items
-
-
-def _report(road: Road, work: Work, settlement: Settlement) -> bool:
-    """Report what is open in one call; true when some of it was rejected and awaits its dead letter."""
+def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> bool:
+    """Report what is open, with the offsets, in one call; true when there is more to do without waiting."""
+    progress = _progress(group, work)
     batch = [(lane, item) for lane, items in work for item in items if not item.done]
-    readable = [item.event for _, item in batch if item.event is not None]
-    answers = iter(report(road.reporting, readable, _progress(road, work)) if readable else [])
-    outcomes = [next(answers) if item.event is not None else Failed(item.failure or "decode") for _, item in batch]
+    events = [item.event for _, item in batch if item.event is not None]
+    if len(events) < len(batch):  # those that could not be read come to an end first, as the offsets must not pass them
+        outcomes: list[Outcome] = [Again() if item.event else Failed(item.failure or "decode") for _, item in batch]
+    elif events:
+        outcomes = report(road.reporting, events, progress)
+    else:
+        outcomes = []
+        _note(road.reporting.recorder.move(progress) if progress else None, settlement)
     road.budget.earn(sum(isinstance(outcome, Recorded) for outcome in outcomes))
     for (lane, item), outcome in zip(batch, outcomes, strict=True):
         _apply(road, lane, item, outcome, settlement)
-    return any(item.reason and not item.done for _, item in batch)
+    blocked = settlement.outage is not None or settlement.fenced
+    return not blocked and any(not item.done for _, items in settlement.free(work) for item in items)
 
 
 def _apply(road: Road, lane: Lane, item: Item, outcome: Outcome, settlement: Settlement) -> None:
@@ -124,14 +149,22 @@ def _apply(road: Road, lane: Lane, item: Item, outcome: Outcome, settlement: Set
             happenings.recorded(item, event_id)
         case Rejected(errors):
             item.reason = _reason(errors, attempts=item.attempts + 1)
-        case Unavailable(reason):
-            settlement.outage = reason
         case Failed(reason):
             item.attempts += 1
             if _isolate(road, item):
                 happenings.isolated(item, reason)
             else:
-                settlement.holds.setdefault(lane, f"internal: {reason}")
+                settlement.stop_at(lane, item, f"internal: {reason}")
+        case Unavailable() | Fenced() | Again():
+            _note(outcome, settlement)
+
+
+def _note(outcome: Outcome | None, settlement: Settlement) -> None:
+    """Remember what concerns the whole batch."""
+    if isinstance(outcome, Unavailable):
+        settlement.outage = outcome.reason
+    elif isinstance(outcome, Fenced):
+        settlement.fenced = True
 
 
 def _isolate(road: Road, item: Item) -> bool:
@@ -147,9 +180,9 @@ def _reason(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:
     return Reason(stage=ERROR_CODES[errors[0].code].stage or "record", errors=errors, attempts=attempts)
 
 
-def _progress(road: Road, work: Work) -> list[Progress]:
+def _progress(group: GroupId, work: Work) -> list[Progress]:
     return [
-        Progress(road.options.group_id, lane.topic, lane.partition, lane.position or 0, items[-1].record.offset + 1)
+        Progress(group, lane.topic, lane.partition, lane.position or 0, items[-1].record.offset + 1)
         for lane, items in work
         if items
     ]

@@ -16,7 +16,7 @@ from asset_reporting import happenings
 from asset_reporting.answers import error_answer, internal_answer, one_error, success_answer, unavailable_answer
 from asset_reporting.handlers import report
 from asset_reporting.http_reporting import http_reporting
-from asset_reporting.outcomes import Failed, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
 from asset_reporting.request_parts import read_event
 from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageBusyError, StorageTimeoutError
@@ -95,6 +95,8 @@ def _answer(event: AssetEvent, outcome: Outcome, where: str) -> JSONResponse:
             return error_answer(errors)
         case Unavailable(reason):
             happenings.event_not_recorded_now("http", where, event.event_type, reason)
+            return unavailable_answer(ERROR_CODES["storage.unavailable"].meaning)
+        case Again() | Fenced():  # not for an event by itself, which brings no offsets
             return unavailable_answer(ERROR_CODES["storage.unavailable"].meaning)
         case Failed(reason):
             happenings.event_failed("http", where, event.event_type, reason)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from asset_reporting.outcomes import Outcome, Rejected, Unavailable
-from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.outcomes import Again, Outcome, Rejected, Unavailable
+from asset_reporting.recorders import choose_recorder
 from asset_reporting.storage_errors import describe
 from asset_reporting.targets import AcceptAll, Targets
 
@@ -28,8 +28,8 @@ class ReportingContext:
 
 
 def reporting_context(instance: DagsterInstance, targets: Targets | None = None) -> ReportingContext:
-    """Build the context for an instance with the best recorder that it supports."""
-    return ReportingContext(PublicRecorder(instance), targets or AcceptAll())
+    """Build the context for an instance with the best recorder that it supports; raises what its storage raises."""
+    return ReportingContext(choose_recorder(instance), targets or AcceptAll())
 
 
 def report(context: ReportingContext, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
@@ -44,6 +44,9 @@ def report(context: ReportingContext, events: Sequence[AssetEvent], progress: Se
         problems = context.targets.problems(events)
     except Exception as error:  # noqa: BLE001 # a code location that cannot be asked is an outage, not a bad event
         return [Unavailable(f"targets: {describe(error)}")] * len(events)
+    if progress and any(problems):
+        # The offsets must not pass an event that is not dead-lettered yet: first those, then the rest with the offsets.
+        return [Rejected(problem) if problem else Again() for problem in problems]
     accepted = [event for event, problem in zip(events, problems, strict=True) if not problem]
     recorded = iter(context.recorder.record(accepted, progress))
     return [Rejected(problem) if problem else next(recorded) for problem in problems]

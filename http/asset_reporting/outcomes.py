@@ -1,4 +1,4 @@
-"""What became of one event: every report ends in exactly one of these four."""
+"""What became of one event: every report ends in exactly one of these six."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from asset_events.errors import ErrorDetail
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The event is in Dagster's event log under this storage id (None where the storage does not tell its id)."""
+    """The event is in Dagster's event log under this storage id (None where the storage does not tell its id).
+
+    `replayed`: it was there already, under the same idempotency key, and was not recorded again.
+    """
 
     event_id: int | None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +40,14 @@ class Failed:
     reason: str
 
 
-Outcome: TypeAlias = Recorded | Rejected | Unavailable | Failed
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing was recorded, because of other events of the batch; report this one again, without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Nothing was recorded: the offset ledger is not where this batch begins. Read the ledger and go on from there."""
+
+
+Outcome: TypeAlias = Recorded | Rejected | Unavailable | Failed | Again | Fenced

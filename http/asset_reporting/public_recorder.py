@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation
-from dagster._core.events import AssetObservationData, DagsterEvent, DagsterEventType, StepMaterializationData
-
-from asset_events import ErrorDetail
+from asset_events import AssetEvent
 from asset_reporting.dagster_events import to_dagster_event
 from asset_reporting.event_ids import watch_event_ids
-from asset_reporting.outcomes import Failed, Outcome, Recorded, Rejected, Unavailable
-from asset_reporting.storage_errors import classify, describe
+from asset_reporting.log_entries import RUNLESS, to_dagster_log_event
+from asset_reporting.outcomes import Outcome, Recorded, Unavailable
+from asset_reporting.recorder import GroupId, Positions, Progress
+from asset_reporting.storage_errors import describe, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dagster import DagsterInstance
-
-    from asset_events import AssetEvent
-    from asset_reporting.dagster_events import DagsterAssetEvent
-    from asset_reporting.recorder import Progress
-
-RUNLESS = ""
-"""Run id and job name of an event that belongs to no run."""
 
 
 class PublicRecorder:
-    """The recorder for any Dagster instance; it keeps no offsets, so a crash may repeat the last batch."""
+    """The recorder for any Dagster instance; it keeps no ledger, so a crash may repeat the last batch."""
 
     name = "public"
     guarantee = "at-least-once"
@@ -46,6 +37,17 @@ class PublicRecorder:
             outcomes.append(outcome)
         return outcomes
 
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:  # noqa: ARG002 # no ledger here
+        """There is no ledger: Kafka's committed offsets are all there is."""
+        return None
+
+    def positions(self, group: GroupId) -> Positions:  # noqa: ARG002 # no ledger here
+        """There is no ledger."""
+        return {}
+
+    def place(self, group: GroupId, offsets: Positions) -> None:
+        """There is no ledger."""
+
     def probe(self) -> str | None:
         """Read the event log's highest id: one cheap query that needs a working connection and schema."""
         try:
@@ -57,38 +59,15 @@ class PublicRecorder:
     def _record_one(self, event: AssetEvent) -> Outcome:
         self._ids.forget()
         try:
-            _store(self._instance, to_dagster_event(event), event.event_time)
-        except Exception as error:  # noqa: BLE001 # told apart by type below, never by message
-            return _refusal(error)
+            _store(self._instance, event)
+        except Exception as error:  # noqa: BLE001 # told apart by type, never by message
+            return refusal(error)
         return Recorded(self._ids.take())
 
 
-def _store(instance: DagsterInstance, event: DagsterAssetEvent, timestamp: float | None) -> None:
-    if timestamp is None:
-        instance.report_runless_asset_event(event)
+def _store(instance: DagsterInstance, event: AssetEvent) -> None:
+    if event.event_time is None:
+        instance.report_runless_asset_event(to_dagster_event(event))
         return
     # The call that report_runless_asset_event makes, which has no way to give a timestamp (dagster-io/dagster #19976).
-    instance.report_dagster_event(_dagster_event(event), run_id=RUNLESS, timestamp=timestamp)
-
-
-def _dagster_event(event: DagsterAssetEvent) -> DagsterEvent:
-    data: StepMaterializationData | AssetObservationData | AssetCheckEvaluation
-    match event:
-        case AssetMaterialization():
-            kind, data = DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(event)
-        case AssetObservation():
-            kind, data = DagsterEventType.ASSET_OBSERVATION, AssetObservationData(event)
-        case AssetCheckEvaluation():
-            kind, data = DagsterEventType.ASSET_CHECK_EVALUATION, event
-    return DagsterEvent(event_type_value=kind.value, event_specific_data=data, job_name=RUNLESS)
-
-
-def _refusal(error: Exception) -> Outcome:
-    match classify(error):
-        case "unavailable":
-            return Unavailable(describe(error))
-        case "rejected":
-            message = "Dagster's database refuses this event for its content."
-            return Rejected((ErrorDetail("", "storage.rejected", message),))
-        case "unknown":
-            return Failed(describe(error))
+    instance.report_dagster_event(to_dagster_log_event(event), run_id=RUNLESS, timestamp=event.event_time)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from asset_events import AssetEvent
 from asset_reporting.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GroupId:
+    """Whose offsets: a consumer group of one Kafka cluster."""
+
+    cluster_id: str
+    group_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +25,15 @@ class Progress:
     A transactional recorder moves its ledger from `start_offset` to `next_offset` together with the events.
     """
 
-    group_id: str
+    group: GroupId
     topic: str
     partition: int
     start_offset: int
     next_offset: int
+
+
+Positions: TypeAlias = Mapping[tuple[str, int], int]
+"""The next offset to consume, by topic and Kafka partition."""
 
 
 class Recorder(Protocol):
@@ -29,7 +41,7 @@ class Recorder(Protocol):
 
     @property
     def name(self) -> str:
-        """Shown in the log and in `/readyz`: `public`, later `transactional`."""
+        """Shown in the log and in `/readyz`: `public` or `transactional`."""
         ...
 
     @property
@@ -38,10 +50,22 @@ class Recorder(Protocol):
         ...
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
-        """Record events in order; one outcome per event, in the same order.
+        """Record events in order; one outcome per event, in the same order. Does not raise.
 
-        Once one outcome is `Unavailable`, all later ones are too: an outage never reorders events. Does not raise.
+        Once one outcome is `Unavailable`, all later ones are too: an outage never reorders events.
         """
+        ...
+
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:
+        """Move the ledger alone, when a batch leaves nothing to record; None when done, else what is in the way."""
+        ...
+
+    def positions(self, group: GroupId) -> Positions:
+        """Where the ledger stands, empty without a ledger; raises what the storage raises."""
+        ...
+
+    def place(self, group: GroupId, offsets: Positions) -> None:
+        """Let the ledger follow a first use or an operator's reset; raises what the storage raises."""
         ...
 
     def probe(self) -> str | None:

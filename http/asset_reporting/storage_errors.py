@@ -11,6 +11,9 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import exc as sa
 
+from asset_events import ErrorDetail
+from asset_reporting.outcomes import Failed, Outcome, Rejected, Unavailable
+
 Kind: TypeAlias = Literal["rejected", "unavailable", "unknown"]
 
 PROGRAM_LIMIT_EXCEEDED = "54000"
@@ -32,6 +35,18 @@ def classify(error: BaseException) -> Kind:
         if isinstance(cause, _UNAVAILABLE) or type(cause).__name__ in _UNAVAILABLE_NAMES:
             return "unavailable"
     return "unknown"
+
+
+def refusal(error: Exception) -> Outcome:
+    """The outcome of an event whose recording raised this."""
+    match classify(error):
+        case "unavailable":
+            return Unavailable(describe(error))
+        case "rejected":
+            message = "Dagster's database refuses this event for its content."
+            return Rejected((ErrorDetail("", "storage.rejected", message),))
+        case "unknown":
+            return Failed(describe(error))
 
 
 def describe(error: BaseException) -> str:

@@ -1,0 +1,28 @@
+"""The two small tables of ours in Dagster's database: the offset ledger and the idempotency keys."""
+
+from __future__ import annotations
+
+import sqlalchemy as db
+
+METADATA = db.MetaData()
+
+OFFSETS = db.Table(
+    "asset_bridge_offsets",
+    METADATA,
+    db.Column("cluster_id", db.String(255), primary_key=True),
+    db.Column("group_id", db.String(255), primary_key=True),
+    db.Column("topic", db.String(255), primary_key=True),
+    db.Column("partition", db.Integer, primary_key=True),
+    db.Column("next_offset", db.BigInteger, nullable=False),
+)
+"""How far each consumer group has come: everything below `next_offset` is recorded or dead-lettered."""
+
+IDEMPOTENCY_KEYS = db.Table(
+    "asset_bridge_idempotency_keys",
+    METADATA,
+    db.Column("key", db.String(255), primary_key=True),
+    db.Column("event_id", db.BigInteger, nullable=False),
+    db.Column("fingerprint", db.String(64), nullable=False),
+    db.Column("recorded_at", db.Float, nullable=False, index=True),
+)
+"""Keys of events that are recorded: `fingerprint` tells a repetition from another event under the same key."""

@@ -1,0 +1,62 @@
+"""Write a batch of which some events may be recorded already, under their idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from asset_events import AssetEvent
+from asset_reporting import idempotency
+from asset_reporting.batch_rows import BatchRows
+from asset_reporting.idempotency import Claim
+from asset_reporting.outcomes import Again, Outcome, Recorded, Rejected
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+Write = Callable[[BatchRows], list[int]]
+
+
+class KeyReusedError(Exception):
+    """Raised when a key stands for another event already: roll back; `outcomes` says which, the rest go again."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        """Take one outcome per event of the batch."""
+        super().__init__("an idempotency key was used for another event")
+        self.outcomes = outcomes
+
+
+def write_once(connection: Connection, events: Sequence[AssetEvent], rows: BatchRows, write: Write) -> list[Recorded]:
+    """Write the events that are new, and give repetitions the id of the first; in the order of the batch.
+
+    Raises:
+        KeyReusedError: One of the keys was used for another event.
+    """
+    prints = {index: idempotency.fingerprint(event) for index, event in enumerate(events) if event.idempotency_key}
+    if not prints:
+        return [Recorded(event_id) for event_id in write(rows)]
+    keys = {index: str(events[index].idempotency_key) for index in prints}
+    claims = idempotency.known(connection, sorted(set(keys.values())))
+    _refuse_reused(len(events), keys, prints, claims)
+    first = {key: index for index, key in reversed(keys.items()) if key not in claims}
+    fresh = [index for index in range(len(events)) if index not in keys or first.get(keys[index]) == index]
+    ids = dict(zip(fresh, write(rows.pick(fresh)), strict=True))
+    new = {key: Claim(prints[index], ids[index]) for key, index in first.items()}
+    idempotency.remember(connection, new)
+    claims |= new
+    return [
+        Recorded(ids[index]) if index in ids else Recorded(claims[keys[index]].event_id, replayed=True)
+        for index in range(len(events))
+    ]
+
+
+def _refuse_reused(count: int, keys: dict[int, str], prints: dict[int, str], claims: dict[str, Claim]) -> None:
+    """Compare each keyed event with what its key stands for, in the database or earlier in the batch."""
+    stands_for = {key: claim.fingerprint for key, claim in claims.items()}
+    refused = {
+        index: Rejected((idempotency.REUSED,))
+        for index, key in keys.items()
+        if stands_for.setdefault(key, prints[index]) != prints[index]
+    }
+    if refused:
+        raise KeyReusedError([refused.get(index, Again()) for index in range(count)])

@@ -1,0 +1,66 @@
+"""Idempotency keys: the same key is recorded once, by whichever road, and a repetition gets the first event's id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asset_events import AssetEvent, ErrorDetail
+from asset_reporting.bridge_tables import IDEMPOTENCY_KEYS
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+RETENTION_S = 7 * 24 * 3600.0
+"""How long a key is remembered: as long as Kafka keeps records by default (`log.retention.hours=168`)."""
+
+_OURS = {"kafka/record"}
+# An arrival's own time differs between two sends of one event; where it came from does too.
+_NOT_COMPARED = {"event_time", "idempotency_key"}
+
+REUSED = ErrorDetail(
+    "/idempotency_key", "idempotency_key.reused", "This idempotency key was used for another event; choose a new one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is known of a key: the event it stands for, by content, and by storage id once that is known."""
+
+    fingerprint: str
+    event_id: int | None
+
+
+def fingerprint(event: AssetEvent) -> str:
+    """A digest of what the sender said, the same by both roads."""
+    content = event.model_dump(mode="json", exclude=_NOT_COMPARED)
+    content["metadata"] = {name: value for name, value in content["metadata"].items() if name not in _OURS}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def known(connection: Connection, keys: Sequence[str]) -> dict[str, Claim]:
+    """What the keys stand for already; ask with the writers' lock held, so that the answer stays true."""
+    if not keys:
+        return {}
+    table = IDEMPOTENCY_KEYS
+    fresh = time.time() - RETENTION_S
+    found = connection.execute(table.select().where(table.c.key.in_(keys), table.c.recorded_at > fresh))
+    return {row.key: Claim(row.fingerprint, row.event_id) for row in found}
+
+
+def remember(connection: Connection, claims: Mapping[str, Claim]) -> None:
+    """Write down what new keys stand for, and forget a few that have outlived the retention."""
+    if not claims:
+        return
+    table, now = IDEMPOTENCY_KEYS, time.time()
+    # An expired key may be claimed anew, and deleting by age is an index range: cheap, and no job of its own.
+    connection.execute(table.delete().where(table.c.recorded_at <= now - RETENTION_S))
+    rows = [
+        {"key": key, "event_id": claim.event_id, "fingerprint": claim.fingerprint, "recorded_at": now}
+        for key, claim in claims.items()
+    ]
+    connection.execute(table.insert(), rows)

@@ -1,0 +1,49 @@
+"""Choose the best recorder that an instance supports, and say loudly when it is not the best there is."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import ProgrammingError
+
+from asset_reporting.bridge_tables import METADATA
+from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.recorder import Recorder
+from asset_reporting.self_test import SelfTestError, self_test
+from asset_reporting.storage_errors import describe
+from asset_reporting.transactional_recorder import TransactionalRecorder
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+# By name: dagster-postgres is an extra and must not be imported to recognise its storage. Not their subclasses:
+# those may write elsewhere.
+_TRANSACTIONAL = {"PostgresEventLogStorage", "SqliteEventLogStorage"}
+
+_log = logging.getLogger("asset_bridge.storage")
+
+
+def choose_recorder(instance: DagsterInstance) -> Recorder:
+    """Build the transactional recorder where it is proved to work, else the public one.
+
+    A storage that does not answer raises what it raises: an outage is waited for, no reason for a lesser recorder.
+    """
+    storage = instance.event_log_storage
+    if type(storage).__name__ not in _TRANSACTIONAL:
+        return _public(instance, f"{type(storage).__name__} has no transactions that we know")
+    try:
+        self_test(storage)
+    except SelfTestError as error:
+        return _public(instance, f"the self-test failed: {error}")
+    try:
+        return TransactionalRecorder(instance)
+    except ProgrammingError as error:  # on PostgreSQL: the role may not create tables
+        tables = ", ".join(METADATA.tables)
+        return _public(instance, f"the tables {tables} are not there and cannot be created ({describe(error)})")
+
+
+def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:
+    fields = {"happening": "lesser_recorder", "reason": reason}
+    _log.warning("Events are recorded one by one and at-least-once: %s.", reason, extra=fields)
+    return PublicRecorder(instance)

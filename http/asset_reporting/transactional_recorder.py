@@ -1,0 +1,166 @@
+"""Record a batch in one database transaction, together with the offsets it came from: all of it, or nothing, once.
+
+Dagster's readers (sensors, automation) walk storage ids upwards and never look back, so a transaction that takes ids
+must be short, and two of ours must never overlap between their first id and their commit. Everything that takes time
+is therefore done before; then the writers' lock is taken, and nothing waits until the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as db
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+
+from asset_events import AssetEvent
+from asset_reporting import ledger
+from asset_reporting.batch_rows import BatchRows, prepare
+from asset_reporting.batch_transaction import write
+from asset_reporting.bridge_tables import METADATA, OFFSETS
+from asset_reporting.claims import KeyReusedError, write_once
+from asset_reporting.outcomes import Again, Fenced, Outcome, Unavailable
+from asset_reporting.recorder import GroupId, Positions, Progress
+from asset_reporting.storage_errors import classify, describe, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from dagster import DagsterInstance
+    from sqlalchemy.engine import Connection
+
+WRITERS_LOCK = 4_172_650_581
+"""Key of the advisory lock that all our writers on PostgreSQL take: arbitrary, and the same in every version."""
+
+_log = logging.getLogger("asset_bridge.storage")
+
+
+class TransactionalRecorder:
+    """The recorder for PostgreSQL and SQLite event logs."""
+
+    name = "transactional"
+    guarantee = "exactly-once"
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        """Make our two tables where they are not there yet; raises what the database raises."""
+        storage: Any = instance.event_log_storage  # which of the two it is was checked by the chooser
+        self._storage = storage
+        self._writer = threading.Lock()
+        self.window_s = 0.0
+        """Seconds between taking the writers' lock and the commit, of the last batch."""
+        with self._storage.index_transaction() as connection:
+            METADATA.create_all(connection)
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+        """Record all and move the ledger, or do neither and say which events stand in the way."""
+        rows = prepare(self._storage, events)
+        if not isinstance(rows, BatchRows):
+            return rows
+        try:
+            return self._write(events, rows, progress)
+        except ledger.LedgerMovedError:
+            return [Fenced()] * len(events)
+        except KeyReusedError as refused:
+            return refused.outcomes
+        except Exception as error:  # noqa: BLE001 # told apart by type below
+            # Also a connection that broke while committing: whether that took effect is read from the ledger, since
+            # trying the same batch again finds the ledger moved. A post has its idempotency key for this.
+            if classify(error) == "unavailable":
+                return [Unavailable(describe(error))] * len(events)
+            return self._offenders(rows, error)
+
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:
+        """Move the ledger alone, when a batch leaves nothing to record."""
+        try:
+            with self._transaction() as connection:
+                ledger.advance(connection, progress)
+        except ledger.LedgerMovedError:
+            return Fenced()
+        except Exception as error:  # noqa: BLE001 # the ledger holds nothing that could be refused for its content
+            return Unavailable(describe(error))
+        return None
+
+    def probe(self) -> str | None:
+        """Read the event log's highest id: one cheap query that needs a working connection and schema."""
+        try:
+            self._storage.get_maximum_record_id()
+        except Exception as error:  # noqa: BLE001 # whatever it is, the storage does not answer
+            return describe(error)
+        return None
+
+    def positions(self, group: GroupId) -> Positions:
+        """Where the ledger says that each partition of the group stands."""
+        with self._storage.index_connection() as connection:
+            return ledger.read(connection, group)
+
+    def place(self, group: GroupId, offsets: Positions) -> None:
+        """Let the ledger follow: a first use, or an operator's reset."""
+        with self._transaction() as connection:
+            ledger.place(connection, group, offsets)
+
+    def _write(self, events: Sequence[AssetEvent], rows: BatchRows, progress: Sequence[Progress]) -> list[Outcome]:
+        with self._transaction() as connection:
+            ledger.advance(connection, progress)
+            outcomes = write_once(connection, events, rows, lambda fresh: write(connection, self._storage, fresh))
+        self._mirror(rows.pick([index for index, outcome in enumerate(outcomes) if not outcome.replayed]))
+        return [*outcomes]
+
+    @contextmanager
+    def _transaction(self) -> Generator[Connection]:
+        """One transaction that holds the writers' lock: in this process, and against every other of ours."""
+        with self._writer, self._storage.index_transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(db.select(db.func.pg_advisory_xact_lock(WRITERS_LOCK)))
+            else:
+                # SQLite takes its write lock at the first write, and refuses at once instead of waiting when a read
+                # came before it and somebody wrote in between: so the first statement is a write that changes nothing.
+                connection.execute(OFFSETS.delete().where(db.false()))
+            began = time.monotonic()
+            yield connection
+        self.window_s = time.monotonic() - began
+
+    def _mirror(self, rows: BatchRows) -> None:
+        """SQLite keeps runless events a second time, in the file of the run without a name, for Dagster's run view.
+
+        Two files cannot be committed as one; the index, which everything else reads, comes first.
+        """
+        if not rows.entries or not hasattr(self._storage, "conn_string_for_shard"):
+            return
+        try:
+            with self._storage.run_connection("") as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), rows.log_rows)
+        except Exception as error:  # noqa: BLE001 # the events are recorded; only the run view lacks them
+            _log.warning("Recorded events are missing in SQLite's run view: %s.", describe(error))
+
+    def _offenders(self, rows: BatchRows, first: Exception) -> list[Outcome]:
+        """Find the events that the database refuses, by halves, in transactions that are rolled back."""
+        found: dict[int, Outcome] = {}
+        stack = [(0, len(rows.entries))]
+        while stack:
+            begin, end = stack.pop()
+            error = self._try(rows.pick(range(begin, end)))
+            if error is None:
+                continue
+            if classify(error) == "unavailable":
+                return [Unavailable(describe(error))] * len(rows.entries)
+            if end - begin == 1:
+                found[begin] = refusal(error)
+            else:
+                middle = (begin + end) // 2
+                stack += [(begin, middle), (middle, end)]
+        if not found:  # each is fine by itself: nothing of theirs, so it is held and tried again
+            return [Unavailable(describe(first))] * len(rows.entries)
+        return [found.get(index, Again()) for index in range(len(rows.entries))]
+
+    def _try(self, rows: BatchRows) -> Exception | None:
+        try:
+            with self._transaction() as connection:
+                write(connection, self._storage, rows)
+                connection.rollback()
+        except Exception as error:  # noqa: BLE001 # the question was which one
+            return error
+        return None
