@@ -188,7 +188,9 @@ class DeadLetterProducer:
 
     def _answer(self, error: KafkaError) -> str:
         name = error.name()
-        if error.fatal() or name == "_FATAL":
+        if name == "_FATAL":  # says that there was one, where the error itself says which
+            self._fatal = self._fatal or name
+        elif error.fatal():
             self._fatal = name
         return TOO_LARGE if name in _SIZE_ERRORS else f"{UNAVAILABLE}: {name}"
 
