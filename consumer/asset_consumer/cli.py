@@ -32,6 +32,7 @@ _COMMANDS = {
     "serve": _Command("Take events by HTTP.", "http"),
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
+    "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
     "validate": _Command("Check events in files or stdin against the contract; record nothing.", "cli"),
 }
 

@@ -1,0 +1,90 @@
+"""`asset-bridge offsets`: where the group stands, and an operator's reset."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from asset_consumer.commands.options import config_option
+from asset_consumer.logs import configure_logging
+from asset_consumer.settings_sources import load_settings
+
+if TYPE_CHECKING:
+    from asset_consumer.offsets import PartitionOffsets, Target
+    from asset_consumer.settings import Settings
+
+
+@click.group()
+def offsets() -> None:
+    """Show where a consumer group stands, in the ledger and in Kafka, and reset it."""
+
+
+@offsets.command()
+@config_option
+def show(config: Path | None) -> None:
+    """Print ledger, committed offset, log and lag of every partition of the input topics."""
+    settings = _settings(config)
+    from asset_consumer.dagster_instance import open_reporting  # noqa: PLC0415 # late: Dagster takes seconds
+    from asset_consumer.offsets import show_offsets  # noqa: PLC0415 # see above
+
+    with open_reporting(settings, threading.Event()) as (reporting, _):
+        _print(show_offsets(settings, reporting.recorder))
+
+
+@offsets.command()
+@config_option
+@click.option("--topic", required=True, help="The input topic.")
+@click.option("--partition", type=click.IntRange(0), help="One Kafka partition; all of the topic if not given.")
+@click.option("--to", "to", required=True, help="earliest, latest, or an offset.")
+@click.option("--apply", is_flag=True, help="Do it; without this nothing is changed.")
+def reset(config: Path | None, topic: str, partition: int | None, to: str, apply: bool) -> None:  # noqa: FBT001 # click passes flags so
+    """Move the group to another offset; the consumers follow it at their next start, and so does the ledger.
+
+    Stop the consumers first: Kafka refuses this while the group has members. Records that are read again are
+    recorded again, but for those with an idempotency key.
+    """
+    target = _target(to)
+    settings = _settings(config)
+    if topic not in {known.name for known in settings.kafka.topics}:
+        raise click.UsageError(f"{topic} is not an input topic of these settings")
+    from asset_consumer.dagster_instance import open_reporting  # noqa: PLC0415 # late: Dagster takes seconds
+    from asset_consumer.offsets import reset_offsets, show_offsets  # noqa: PLC0415 # see above
+
+    with open_reporting(settings, threading.Event()) as (reporting, _):
+        if apply:
+            reset_offsets(settings, reporting.recorder, topic, partition, target)
+        _print(show_offsets(settings, reporting.recorder))
+    if not apply:
+        click.echo(f"Nothing was changed; --apply would move {topic} to {to}.")
+
+
+def _settings(config: Path | None) -> Settings:
+    settings = load_settings(config, os.environ)
+    configure_logging(settings.log_format, "WARNING")
+    return settings
+
+
+def _target(text: str) -> Target:
+    match text:
+        case "earliest" | "latest":
+            return text
+        case _ if text.isdecimal():
+            return int(text)
+    raise click.BadParameter("must be earliest, latest or an offset", param_hint="--to")
+
+
+def _print(found: list[PartitionOffsets]) -> None:
+    from rich.console import Console  # noqa: PLC0415 # late: `--help` needs no tables
+    from rich.table import Table  # noqa: PLC0415 # see above
+
+    table = Table("topic", "partition", "ledger", "committed", "set by", "log", "lag", box=None, pad_edge=False)
+    for one in found:
+        ledger, committed = ("-" if offset is None else str(offset) for offset in (one.ledger, one.committed))
+        by = "-" if one.committed is None else "asset-bridge" if one.ours else "operator"
+        log = f"{one.log_begins}..{one.log_ends}"
+        table.add_row(one.topic, str(one.partition), ledger, committed, by, log, str(one.lag))
+    Console().print(table)

@@ -1,0 +1,101 @@
+"""Look at a group's offsets, in the ledger and in Kafka, and reset them as an operator does."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from confluent_kafka import Consumer, TopicPartition
+
+from asset_consumer.commits import OUR_MARK
+from asset_consumer.consume import kafka_config
+from asset_reporting.recorder import GroupId, Positions, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from asset_consumer.settings import Settings
+
+Target: TypeAlias = Literal["earliest", "latest"] | int
+"""Where to reset to: an end of the log, or an offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOffsets:
+    """Where a group stands in one Kafka partition; None is "nowhere yet"."""
+
+    topic: str
+    partition: int
+    ledger: int | None
+    committed: int | None
+    ours: bool
+    log_begins: int
+    log_ends: int
+
+    @property
+    def lag(self) -> int:
+        """Records between where the group stands and the log's end."""
+        stands = self.ledger if self.ledger is not None and (self.ours or self.committed is None) else self.committed
+        return self.log_ends - (stands if stands is not None else self.log_begins)
+
+
+def show_offsets(settings: Settings, recorder: Recorder) -> list[PartitionOffsets]:
+    """Ask the ledger and Kafka about every partition of the input topics; raises what the two raise."""
+    with _client(settings) as consumer:
+        ledger = recorder.positions(_group(consumer, settings))
+        return list(_offsets(consumer, settings, ledger))
+
+
+def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition: int | None, to: Target) -> None:
+    """Commit an offset without our mark, which the consumers take for an operator's word and the ledger follows.
+
+    Kafka refuses it while the group has members: stop the consumers first.
+    """
+    chosen = [
+        TopicPartition(found.topic, found.partition, _target(found, to))
+        for found in show_offsets(settings, recorder)
+        if found.topic == topic and partition in (None, found.partition)
+    ]
+    with _client(settings) as consumer:
+        consumer.commit(offsets=chosen, asynchronous=False)
+
+
+def _target(found: PartitionOffsets, to: Target) -> int:
+    if isinstance(to, int):
+        return to
+    return found.log_begins if to == "earliest" else found.log_ends
+
+
+@contextmanager
+def _client(settings: Settings) -> Generator[Consumer]:
+    """A consumer that joins nothing."""
+    consumer = Consumer(kafka_config(settings))
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _group(consumer: Consumer, settings: Settings) -> GroupId:
+    timeout = settings.kafka.admin_timeout_s
+    cluster_id = consumer.list_topics(settings.kafka.topics[0].name, timeout=timeout).cluster_id
+    return GroupId(cluster_id or "", settings.kafka.group_id)
+
+
+def _offsets(consumer: Consumer, settings: Settings, ledger: Positions) -> Iterator[PartitionOffsets]:
+    timeout = settings.kafka.admin_timeout_s
+    for topic in settings.kafka.topics:
+        partitions = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name].partitions
+        asked = [TopicPartition(topic.name, partition) for partition in sorted(partitions)]
+        for answer in consumer.committed(asked, timeout=timeout):
+            low, high = consumer.get_watermark_offsets(TopicPartition(answer.topic, answer.partition), timeout=timeout)
+            yield PartitionOffsets(
+                topic=answer.topic,
+                partition=answer.partition,
+                ledger=ledger.get((answer.topic, answer.partition)),
+                committed=answer.offset if answer.offset >= 0 else None,
+                ours=(answer.metadata or "").startswith(OUR_MARK),
+                log_begins=low,
+                log_ends=high,
+            )
