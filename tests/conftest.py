@@ -11,6 +11,8 @@ from mock_cluster import MockCluster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["databases"]
+
 
 @pytest.fixture
 def cluster() -> Iterator[MockCluster]:

@@ -49,18 +49,29 @@ def eventually(check: Callable[[], object], timeout_s: float = 20.0) -> None:
 
 @dataclass
 class FaultyRecorder:
-    """A real recorder with a switch: `broken` answers like a storage that is down, `gate` makes it wait."""
+    """A real recorder with a switch: `broken` answers like a storage that is down, `gate` makes it wait.
+
+    `sick` is what a probe finds while recording still seems to work.
+    """
 
     inner: Recorder
     broken: str | None = None
     gate: threading.Event = field(default_factory=threading.Event)
+    sick: str | None = None
     calls: int = 0
+    probes: int = 0
     entered: threading.Event = field(default_factory=threading.Event)
-    name: str = "faulty"
-    guarantee: str = "at-least-once"
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def guarantee(self) -> str:
+        return self.inner.guarantee
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
         self.calls += 1
@@ -80,7 +91,8 @@ class FaultyRecorder:
         self.inner.place(group, offsets)
 
     def probe(self) -> str | None:
-        return self.broken or self.inner.probe()
+        self.probes += 1
+        return self.broken or self.sick or self.inner.probe()
 
 
 def without_refused_commits(stored: Sequence[T], caplog: pytest.LogCaptureFixture) -> list[T]:
@@ -103,12 +115,13 @@ class RunningConsumer:
         *,
         librdkafka: Mapping[str, str] | None = None,
         delivery_timeout_ms: int = 2000,
+        max_beat_age_s: float = 60,
         **options: Any,
     ) -> None:
         topics = options.setdefault("topics", {TOPIC: None})
         options.setdefault("dead_letter_topics", {topic: f"{topic}.dlq" for topic in topics})
         passthrough = {**QUICK, **(librdkafka or {})}
-        self.health = Health(max_beat_age_s=60)
+        self.health = Health(max_beat_age_s=max_beat_age_s)
         self._dead_letters = DeadLetterProducer(
             producer_config(
                 bootstrap_servers=cluster.bootstrap, passthrough={"message.timeout.ms": str(delivery_timeout_ms)}

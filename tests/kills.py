@@ -34,6 +34,7 @@ def kill_round(home: Path, *, kills: int, records: int, seed: int, batch: int = 
     """
     chance = random.Random(seed)  # noqa: S311 # repeatable, not secret
     bad_offsets = {number for number in range(records) if chance.random() < 0.01}
+    open_instance(home).dispose()  # Dagster's own first start on an empty SQLite folder is none for two at once
     with MockCluster() as cluster:
         cluster.create_topic(TOPIC, PARTITIONS)
         cluster.create_topic(DEAD_LETTERS, PARTITIONS)

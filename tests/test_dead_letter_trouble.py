@@ -135,7 +135,7 @@ def test_second_fatal_error_in_a_row_ends_the_process_by_name(cluster: MockClust
     cluster.create_topic(DLQ, 4)
     cluster.push_request_errors(INIT_PRODUCER_ID, *[KafkaError.PRODUCER_FENCED] * 5)
     producer = producers.open(message_timeout_ms="10000")
-    with pytest.raises(DeadLetterFatalError, match="_FENCED|_FATAL"):
+    with pytest.raises(DeadLetterFatalError, match=r"_FENCED|_FATAL"):
         producer.send(letters(RECORD))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,16 @@ def instance() -> Iterator[DagsterInstance]:
         yield instance
 
 
+def foreign_app(process: WorkspaceProcessContext) -> Starlette:
+    """An application that is not ours, with one of our handlers."""
+
+    async def endpoint(request: Request) -> JSONResponse:
+        with process.create_request_context(request) as context:
+            return await handle_report_asset_materialization_request(context, request)
+
+    return Starlette(routes=[Route("/report_asset_materialization/{asset_key:path}", endpoint, methods=["POST"])])
+
+
 def test_read_only_webserver_forbids(instance: DagsterInstance) -> None:
     before = count_rows(instance)
     with http_client(instance, read_only=True) as client:
@@ -42,12 +53,7 @@ def test_read_only_webserver_forbids(instance: DagsterInstance) -> None:
 
 def test_handlers_serve_an_application_that_is_not_ours(instance: DagsterInstance) -> None:
     with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process:
-
-        async def endpoint(request: Request) -> JSONResponse:
-            with process.create_request_context(request) as context:
-                return await handle_report_asset_materialization_request(context, request)
-
-        app = Starlette(routes=[Route("/report_asset_materialization/{asset_key:path}", endpoint, methods=["POST"])])
+        app = foreign_app(process)
         client = TestClient(app)
         assert client.post("/report_asset_materialization/foreign").status_code == 200
         first = app.state.reporting
@@ -56,4 +62,25 @@ def test_handlers_serve_an_application_that_is_not_ours(instance: DagsterInstanc
     assert latest_materialization(instance, AssetKey("foreign"))
     assert isinstance(first, HttpReporting)
     assert app.state.reporting is first
-    assert first.storage.close()
+    assert first.reporter.close()
+
+
+def test_first_request_during_an_outage_is_503_and_the_next_one_asks_again(tmp_path: Path) -> None:
+    with (
+        DagsterInstance.local_temp(str(tmp_path)) as instance,
+        WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process,
+    ):
+        app = foreign_app(process)
+        client = TestClient(app)
+        (database,) = tmp_path.rglob("index.db")
+        away = database.rename(database.with_name("away"))
+        database.mkdir()  # what cannot be opened as a file
+        down = client.post("/report_asset_materialization/a")
+        database.rmdir()
+        away.rename(database)
+        up = client.post("/report_asset_materialization/a")
+        assert app.state.reporting.reporter.close()
+
+    assert (down.status_code, down.headers["Retry-After"]) == (503, "5")
+    assert down.json()["error"] == "Dagster's database did not answer in time; the event was not recorded."
+    assert up.status_code == 200

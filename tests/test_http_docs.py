@@ -14,14 +14,18 @@ from dagster import DagsterInstance
 from document_server import KEY, DocumentServer, document_server
 
 from asset_events import MAX_EVENT_BYTES
-from asset_reporting import auth, http_reporting, server, storage_threads
+from asset_reporting import auth, group_commit, http_reporting, idempotency, reporters, server, storage_threads
 from asset_reporting.app import REPORT_HANDLERS
+from asset_reporting.batch_endpoint import BATCH_PATH
+from asset_reporting.event_batch import MAX_BATCH_EVENTS
+from asset_reporting.request_body import BODY_IDLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = (Path(__file__).parent.parent / "docs" / "http.md").read_text(encoding="utf-8")
-COMMANDS = [block for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) if block.startswith("curl")]
+BLOCKS: list[str] = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [block for block in BLOCKS if "curl" in block]
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +48,28 @@ def test_pasted_command_records_an_event(running: DocumentServer, command: str) 
         check=False,
     )
 
-    assert json.loads(done.stdout)["status"] == "success"
+    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"success"}
 
 
 def test_there_is_a_command_for_every_endpoint() -> None:
-    assert [path for command in COMMANDS for path in REPORT_HANDLERS if f"{path}/" in command] == list(REPORT_HANDLERS)
+    shown = {path for command in COMMANDS for path in (*REPORT_HANDLERS, BATCH_PATH) if path in command}
+    assert shown == {*REPORT_HANDLERS, BATCH_PATH}
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        f"| request body | {MAX_EVENT_BYTES} bytes |",
+        f"| request body of one event, and each of many | {MAX_EVENT_BYTES} bytes |",
+        f"| request body of many events | {http_reporting.MAX_BATCH_BYTES} bytes |",
+        f"| events in one request | {MAX_BATCH_EVENTS} |",
+        f"| requests of many events at a time | {http_reporting.MAX_BATCHES} |",
+        f"| silence in the middle of a body | {BODY_IDLE_S:g} seconds |",
+        f"| reports waiting, transactional recorder | {group_commit.WAITING_POSTS} |",
+        f"in transactions of up to {group_commit.GROUP_EVENTS}.",
+        f"remembered for {idempotency.RETENTION_S / 86400:g} days",
         f"query included | {server.MAX_HEADER_BYTES} bytes |",
-        f"| time for one report | {http_reporting.STORAGE_DEADLINE_S:g} seconds |",
-        f"| {http_reporting.STORAGE_WORKERS}, and {storage_threads.WAITING_PER_WORKER} waiting for each |",
+        f"| time for one report | {reporters.STORAGE_DEADLINE_S:g} seconds |",
+        f"| {reporters.STORAGE_WORKERS}, and {storage_threads.WAITING_PER_WORKER} waiting for each |",
         f"| open connections | {server.MAX_CONNECTIONS} |",
         f"closed after {server.KEEP_ALIVE_S} seconds",
         f"at least {auth.MIN_KEY_LENGTH} characters",

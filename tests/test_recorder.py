@@ -1,13 +1,12 @@
-"""The public recorder, on a real Dagster instance with SQLite storage."""
+"""What both recorders do, on a real Dagster instance with SQLite storage, and what the public one alone does."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from dagster import (
@@ -20,26 +19,31 @@ from dagster import (
     MetadataValue,
 )
 from dagster_reading import count_rows, event_of, latest_materialization, runless_entries, runless_events
+from databases import Database
 from pydantic import JsonValue
+from recorder_events import recorded_ids, unchecked
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
-from asset_reporting.outcomes import Failed, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.outcomes import Failed, Recorded, Rejected, Unavailable
 from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.recorder import Recorder
+from asset_reporting.transactional_recorder import TransactionalRecorder
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield instance
+def instance(sqlite: Database) -> DagsterInstance:
+    return sqlite.open()
 
 
-def recorded_ids(outcomes: list[Outcome]) -> list[int]:
-    ids = [outcome.event_id for outcome in outcomes if isinstance(outcome, Recorded)]
-    assert len(ids) == len(outcomes)
-    return [event_id for event_id in ids if event_id is not None]
+@pytest.fixture(params=[PublicRecorder, TransactionalRecorder])
+def recorder(instance: DagsterInstance, request: pytest.FixtureRequest) -> Recorder:
+    recorder: Recorder = request.param(instance)
+    return recorder
 
 
-def test_each_kind_of_event_is_stored_as_dagsters_own_call_stores_it(instance: DagsterInstance) -> None:
+def test_each_kind_of_event_is_stored_as_dagsters_own_call_stores_it(
+    instance: DagsterInstance, recorder: Recorder
+) -> None:
     events: list[AssetEvent] = [
         MaterializationEvent(
             asset_key=("a", "b"),
@@ -53,7 +57,7 @@ def test_each_kind_of_event_is_stored_as_dagsters_own_call_stores_it(instance: D
         CheckEvent(asset_key=("a",), check_name="c", passed=False, severity="WARN", description="d", partition="p"),
     ]
 
-    PublicRecorder(instance).record(events)
+    recorder.record(events)
 
     system_tags = {"dagster/data_version": "v", "dagster/data_version_is_user_provided": "true"}
     materialization, observation, check = runless_events(instance)
@@ -72,20 +76,22 @@ def test_each_kind_of_event_is_stored_as_dagsters_own_call_stores_it(instance: D
     )
 
 
-def test_an_event_without_optional_fields_equals_dagsters_bare_event(instance: DagsterInstance) -> None:
-    PublicRecorder(instance).record([MaterializationEvent(asset_key=("a",))])
+def test_an_event_without_optional_fields_equals_dagsters_bare_event(
+    instance: DagsterInstance, recorder: Recorder
+) -> None:
+    recorder.record([MaterializationEvent(asset_key=("a",))])
 
     assert latest_materialization(instance, AssetKey("a")) == AssetMaterialization(AssetKey("a"))
 
 
-def test_typed_metadata_becomes_dagsters_metadata_value(instance: DagsterInstance) -> None:
+def test_typed_metadata_becomes_dagsters_metadata_value(instance: DagsterInstance, recorder: Recorder) -> None:
     typed: dict[str, JsonValue | TypedMetadata] = {
         "link": TypedMetadata("url", "https://example.org"),
         "when": TypedMetadata("timestamp", 5.0),
         "other": TypedMetadata("asset", "x/y"),
     }
 
-    PublicRecorder(instance).record([MaterializationEvent(asset_key=("a",), metadata=typed)])
+    recorder.record([MaterializationEvent(asset_key=("a",), metadata=typed)])
 
     assert dict(latest_materialization(instance, AssetKey("a")).metadata) == {
         "link": MetadataValue.url("https://example.org"),
@@ -94,31 +100,29 @@ def test_typed_metadata_becomes_dagsters_metadata_value(instance: DagsterInstanc
     }
 
 
-def test_info_severity_is_stored_as_warn_and_the_word_is_kept(instance: DagsterInstance) -> None:
-    PublicRecorder(instance).record([CheckEvent(asset_key=("a",), check_name="c", passed=True, severity="INFO")])
+def test_info_severity_is_stored_as_warn_and_the_word_is_kept(instance: DagsterInstance, recorder: Recorder) -> None:
+    recorder.record([CheckEvent(asset_key=("a",), check_name="c", passed=True, severity="INFO")])
 
     (check,) = runless_events(instance)
     assert check.severity is AssetCheckSeverity.WARN  # type: ignore[union-attr] # a check
     assert check.metadata == {"asset_bridge/severity": MetadataValue.text("INFO")}
 
 
-def test_outcomes_carry_the_storage_ids_that_dagster_reads_by(instance: DagsterInstance) -> None:
+def test_outcomes_carry_the_storage_ids_that_dagster_reads_by(instance: DagsterInstance, recorder: Recorder) -> None:
     events: list[AssetEvent] = [
         MaterializationEvent(asset_key=("a",)),
         ObservationEvent(asset_key=("b",)),
         MaterializationEvent(asset_key=("a",)),
     ]
 
-    first, second, third = recorded_ids(PublicRecorder(instance).record(events))
+    first, second, third = recorded_ids(recorder.record(events))
 
     assert [r.storage_id for r in instance.fetch_materializations(AssetKey("a"), limit=10).records] == [third, first]
     assert [r.storage_id for r in instance.fetch_observations(AssetKey("b"), limit=10).records] == [second]
 
 
-def test_a_checks_id_is_the_one_its_execution_row_points_to(instance: DagsterInstance) -> None:
-    (event_id,) = recorded_ids(
-        PublicRecorder(instance).record([CheckEvent(asset_key=("a",), check_name="c", passed=True)])
-    )
+def test_a_checks_id_is_the_one_its_execution_row_points_to(instance: DagsterInstance, recorder: Recorder) -> None:
+    (event_id,) = recorded_ids(recorder.record([CheckEvent(asset_key=("a",), check_name="c", passed=True)]))
 
     key = AssetCheckKey(AssetKey("a"), "c")
     (execution,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
@@ -131,8 +135,8 @@ def test_a_checks_id_is_the_one_its_execution_row_points_to(instance: DagsterIns
     ]
 
 
-def test_threads_that_record_at_once_each_get_their_own_ids(instance: DagsterInstance) -> None:
-    recorder, start = PublicRecorder(instance), threading.Barrier(4)
+def test_threads_that_record_at_once_each_get_their_own_ids(instance: DagsterInstance, recorder: Recorder) -> None:
+    start = threading.Barrier(4)
 
     def record(name: str) -> tuple[str, list[int]]:
         start.wait()
@@ -154,14 +158,14 @@ def test_two_recorders_of_one_instance_watch_its_storage_once(instance: DagsterI
     assert watched._store_asset_event is before
 
 
-def test_a_given_event_time_is_the_stored_timestamp(instance: DagsterInstance) -> None:
+def test_a_given_event_time_is_the_stored_timestamp(instance: DagsterInstance, recorder: Recorder) -> None:
     events: list[AssetEvent] = [
         MaterializationEvent(asset_key=("a",), event_time=1_700_000_000.25),
         ObservationEvent(asset_key=("a",), event_time=1_700_000_001.0),
         CheckEvent(asset_key=("a",), check_name="c", passed=True, event_time=1_700_000_002.0),
     ]
 
-    recorded_ids(PublicRecorder(instance).record(events))
+    recorded_ids(recorder.record(events))
 
     entries = runless_entries(instance)
     assert [entry.timestamp for entry in entries] == [1_700_000_000.25, 1_700_000_001.0, 1_700_000_002.0]
@@ -172,8 +176,8 @@ def test_a_given_event_time_is_the_stored_timestamp(instance: DagsterInstance) -
     ]
 
 
-def test_second_result_of_a_partitioned_check_replaces_the_first(instance: DagsterInstance) -> None:
-    recorder, key = PublicRecorder(instance), AssetCheckKey(AssetKey("a"), "c")
+def test_second_result_of_a_partitioned_check_replaces_the_first(instance: DagsterInstance, recorder: Recorder) -> None:
+    key = AssetCheckKey(AssetKey("a"), "c")
 
     for passed in (True, False):
         recorded_ids(
@@ -185,48 +189,40 @@ def test_second_result_of_a_partitioned_check_replaces_the_first(instance: Dagst
     assert count_rows(instance)[0] == 2  # both results stay in the event log; no orphan row was added
 
 
-def test_partitions_and_names_keep_their_own_check_results(instance: DagsterInstance) -> None:
+def test_partitions_and_names_keep_their_own_check_results(instance: DagsterInstance, recorder: Recorder) -> None:
     results: list[AssetEvent] = [
         CheckEvent(asset_key=("a",), check_name=name, passed=True, partition=partition)
         for name in ("c", "d")
         for partition in ("p", "q", "p", None, None)
     ]
 
-    recorded_ids(PublicRecorder(instance).record(results))
+    recorded_ids(recorder.record(results))
 
     assert count_rows(instance)[2] == 2 * (2 + 2)  # p once, q once, and every unpartitioned result
 
 
-def test_a_database_that_fails_is_unavailable_and_the_rest_is_not_tried(tmp_path: Path) -> None:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        recorder = PublicRecorder(instance)
-        recorded_ids(recorder.record([MaterializationEvent(asset_key=("a",))]))
-        assert recorder.probe() is None
-        index = next(tmp_path.rglob("index.db"))
-        os.truncate(index, 0)
-        index.write_bytes(b"this is no database" * 500)
+@pytest.mark.parametrize("kind", [PublicRecorder, TransactionalRecorder])
+def test_a_database_that_fails_is_unavailable_and_the_rest_is_not_tried(
+    sqlite: Database, kind: Callable[[DagsterInstance], Recorder]
+) -> None:
+    home = sqlite.new_home()
+    recorder = kind(sqlite.open(home))
+    recorded_ids(recorder.record([MaterializationEvent(asset_key=("a",))]))
+    assert recorder.probe() is None
+    index = next(home.rglob("index.db"))
+    os.truncate(index, 0)
+    index.write_bytes(b"this is no database" * 500)
 
-        outcomes = recorder.record([MaterializationEvent(asset_key=("canary",))] * 3)
+    outcomes = recorder.record([MaterializationEvent(asset_key=("canary",))] * 3)
 
-        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
-        assert outcomes[0] is outcomes[1]
-        assert recorder.probe() is not None
-        assert "canary" not in repr(outcomes)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert outcomes[0] is outcomes[1]
+    assert recorder.probe() is not None
+    assert "canary" not in repr(outcomes)
 
 
 def test_an_event_that_storage_refuses_is_rejected_and_its_neighbours_recorded(instance: DagsterInstance) -> None:
-    # Built around the contract, which refuses a lone surrogate: storage must be able to say no by itself.
-    poison = MaterializationEvent.model_construct(
-        event_type="asset_materialization",
-        asset_key=("a",),
-        partition="\ud800",
-        metadata={},
-        tags={},
-        description=None,
-        data_version=None,
-        event_time=None,
-        idempotency_key=None,
-    )
+    poison = unchecked(partition="\ud800")
     good = MaterializationEvent(asset_key=("a",))
 
     outcomes = PublicRecorder(instance).record([good, poison, good])
@@ -238,17 +234,7 @@ def test_an_event_that_storage_refuses_is_rejected_and_its_neighbours_recorded(i
 
 
 def test_an_unforeseen_error_fails_that_event_alone_and_tells_no_values(instance: DagsterInstance) -> None:
-    strange = MaterializationEvent.model_construct(
-        event_type="asset_materialization",
-        asset_key=("a",),
-        partition=None,
-        metadata={"canary": cast("Any", object())},
-        tags={},
-        description=None,
-        data_version=None,
-        event_time=None,
-        idempotency_key=None,
-    )
+    strange = unchecked(metadata={"canary": object()})
     good = MaterializationEvent(asset_key=("a",))
 
     outcomes = PublicRecorder(instance).record([good, strange, good])

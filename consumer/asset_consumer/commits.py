@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
     from asset_consumer.lane import Lane
+    from asset_reporting.recorder import Recorder
 
 OUR_MARK = "asset-bridge/"
-COMMIT_METADATA = f"{OUR_MARK}1"
-"""Marks an offset as ours: one without it was set by an operator."""
+LEDGER_MARK = f"{OUR_MARK}1"
+"""Commit metadata of an offset that the ledger has too. Any other offset is Kafka's word, which the ledger follows:
+an operator's reset, or what a recorder without a ledger has come to meanwhile."""
 
 FORGET_S = 60.0
 """When an asynchronous commit's answer is given up: longer than any session timeout that makes sense."""
@@ -43,15 +45,16 @@ _SOON_OVER = {
 class Commits:
     """Commits of the lanes' positions; `on_commit` belongs in the consumer's configuration."""
 
-    def __init__(self, find: Callable[[str | None, int | None], Lane | None]) -> None:
+    def __init__(self, find: Callable[[str | None, int | None], Lane | None], metadata: str) -> None:
         self._find = find
+        self._metadata = metadata
         self._under_way_since: float | None = None
 
     def commit(self, consumer: Consumer, lanes: Iterable[Lane]) -> None:
         """Begin one asynchronous commit of every lane that has moved, unless one is still under way."""
         if self._under_way_since is not None and time.monotonic() - self._under_way_since < FORGET_S:
             return
-        offsets = _moved(lanes)
+        offsets = _moved(lanes, self._metadata)
         if not offsets:
             return
         try:
@@ -62,7 +65,7 @@ class Commits:
 
     def commit_and_wait(self, consumer: Consumer, lanes: Iterable[Lane]) -> None:
         """Commit what has moved before the lanes go. Best effort: what it fails to say is repeated, not lost."""
-        offsets = _moved(lanes)
+        offsets = _moved(lanes, self._metadata)
         give_up_at = time.monotonic() + RETRY_S
         while offsets:
             try:
@@ -89,9 +92,14 @@ class Commits:
             happenings.callback_failed("on_commit", failure)
 
 
-def _moved(lanes: Iterable[Lane]) -> list[TopicPartition]:
+def commit_metadata(recorder: Recorder) -> str:
+    """What to mark the offsets with that are committed beside this recorder."""
+    return LEDGER_MARK if recorder.guarantee == "exactly-once" else f"{LEDGER_MARK} {recorder.name}"
+
+
+def _moved(lanes: Iterable[Lane], metadata: str) -> list[TopicPartition]:
     return [
-        TopicPartition(lane.topic, lane.partition, lane.position, metadata=COMMIT_METADATA)
+        TopicPartition(lane.topic, lane.partition, lane.position, metadata=metadata)
         for lane in lanes
         if lane.position is not None and lane.position != lane.committed
     ]

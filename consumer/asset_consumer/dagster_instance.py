@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dagster import DagsterInstance
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
@@ -20,11 +20,13 @@ from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTa
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from asset_consumer.settings import Settings
 
 _log = logging.getLogger("asset_bridge.storage")
+
+T = TypeVar("T")
 
 STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
@@ -41,19 +43,21 @@ def open_reporting(
         SettingsError: DAGSTER_HOME is not set or cannot be used, or the workspace file is missing.
         Stopped: `stop` was set while waiting.
     """
-    with _open_instance(stop) as instance:
+    with _when_available(DagsterInstance.get, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
         with WorkspaceProcessContext(instance, workspace_target(settings)) as workspace:
-            reporting = reporting_context(instance, _targets(settings, workspace))
+            targets = _targets(settings, workspace)
+            reporting = _when_available(lambda: reporting_context(instance, targets), stop)
             _say_recorder(reporting)
             yield reporting, workspace
 
 
-def _open_instance(stop: threading.Event) -> DagsterInstance:
+def _when_available(build: Callable[[], T], stop: threading.Event) -> T:
+    """Build something that needs the storage, and wait for the storage when it does not answer."""
     waiting = None
     while True:
         try:
-            return DagsterInstance.get()
+            return build()
         except Exception as error:
             refused = home_problem(error)
             if refused is not None:

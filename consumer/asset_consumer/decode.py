@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asset_consumer.record import Record
 
 EVENT_TYPE_HEADER = "event-type"
+IDEMPOTENCY_KEY_HEADER = "idempotency-key"
 CONTENT_TYPE_HEADER = "content-type"
 CONTENT_ENCODING_HEADER = "content-encoding"
 PROVENANCE_KEY = "kafka/record"
@@ -36,10 +37,11 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
 ) -> AssetEvent:
     """Validate a record's value as an asset event; never looks at its key.
 
-    `event_type` is the type its topic is bound to, if any; headers `event-type`, `content-type` and `content-encoding`
-    are heeded, their names in any case, the last of several wins, a null one says nothing. `provenance` puts
-    `topic/partition/offset` into the metadata entry `kafka/record`. `event_time_from_record` takes the record's
-    timestamp for an event that gives no time; a timestamp that Dagster cannot hold is left aside, as a missing one is.
+    `event_type` is the type its topic is bound to, if any; headers `event-type`, `idempotency-key`, `content-type` and
+    `content-encoding` are heeded, their names in any case, the last of several wins, a null one says nothing.
+    `provenance` puts `topic/partition/offset` into the metadata entry `kafka/record`. `event_time_from_record` takes
+    the record's timestamp for an event that gives no time; a timestamp that Dagster cannot hold is left aside, as a
+    missing one is.
 
     Raises:
         InvalidEventError: sending the same record again cannot succeed; it belongs on the dead-letter topic.
@@ -48,7 +50,13 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
         raise _refused("tombstone", "The record has no value (null): an asset event is one JSON object.")
     check_media_type(_text(_header(record, CONTENT_TYPE_HEADER)), _text(_header(record, CONTENT_ENCODING_HEADER)))
     told = _told_type(_header(record, EVENT_TYPE_HEADER), event_type)
-    event = parse_event(record.value, event_type=told, unknown_fields=unknown_fields, max_bytes=max_bytes)
+    event = parse_event(
+        record.value,
+        event_type=told,
+        idempotency_key=_header(record, IDEMPOTENCY_KEY_HEADER),
+        unknown_fields=unknown_fields,
+        max_bytes=max_bytes,
+    )
     update: dict[str, object] = {}
     if provenance:
         update["metadata"] = {**event.metadata, PROVENANCE_KEY: record.identity}

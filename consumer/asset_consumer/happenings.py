@@ -103,7 +103,7 @@ def lane_stopped(partition: str, reason: str, *, offset: int | None, low: int, h
 
 
 def reset_followed(partition: str, *, ledger: int, to: int) -> None:
-    """The group's committed offset is not ours: an operator has reset it, and the ledger follows."""
+    """The committed offset was not set beside the ledger: mostly an operator's reset, and the ledger follows."""
     fields = {"happening": "reset_followed", "partition": partition, "ledger": ledger, "to": to}
     _log.warning("Kafka partition %s: an operator's offset reset is followed.", partition, extra=fields)
 

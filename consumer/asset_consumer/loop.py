@@ -16,9 +16,9 @@ from confluent_kafka import Consumer, KafkaException
 from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
-from asset_consumer.commits import Commits
+from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.in_band import BrokerWatch, handle_error
-from asset_consumer.lane import Item, Lane
+from asset_consumer.lane import Lane
 from asset_consumer.positions import ASK_S, LedgerAccess, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
@@ -56,7 +56,7 @@ class ConsumerLoop:
     def __init__(self, config: Mapping[str, Any], road: Road, health: Health) -> None:
         """Take the librdkafka configuration of `client.consumer_config`; its callbacks are set here."""
         self._road, self._health = road, health
-        self._commits = Commits(self._find)
+        self._commits = Commits(self._find, commit_metadata(road.reporting.recorder))
         self._brokers = BrokerWatch()
         callbacks = {"on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error}
         self._consumer = Consumer({**config, **callbacks})
@@ -100,6 +100,8 @@ class ConsumerLoop:
                 for message in (first, *rest):
                     self._take(message)
         except KafkaException as error:
+            if error.args[0].fatal():
+                raise
             happenings.client_refused("poll", error)
             self._reread()
         self._brokers.raise_fatal()
@@ -157,14 +159,10 @@ class ConsumerLoop:
         self._conclude(work, settlement)
 
     def _collect(self) -> Work:
-        """The next batch, in the order of each lane."""
-        room, work = self._road.options.batch_max_records, list[tuple[Lane, list[Item]]]()
-        for lane in self._assignment.lanes.values():
-            if room > 0 and lane.ready:
-                items = lane.take(room)
-                room -= len(items)
-                work.append((lane, items))
-        return work
+        """The next batch, in the order of each lane; shared evenly, so that a busy lane does not starve the others."""
+        ready = [lane for lane in self._assignment.lanes.values() if lane.ready]
+        share = max(1, self._road.options.batch_max_records // max(1, len(ready)))
+        return [(lane, lane.take(share)) for lane in ready]
 
     def _storage_answers(self, outage: Backoff) -> bool:
         reason = self._on_worker(self._road.reporting.recorder.probe)

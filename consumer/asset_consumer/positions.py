@@ -1,7 +1,8 @@
 """Where a newly assigned partition begins: the ledger, the group's committed offset, or the configured start.
 
-Every offset that we commit carries our mark. Committed offset marked, or none: the ledger wins, where there is one. Not
-marked: an operator has reset the group, and the ledger follows. An offset outside the log is never skipped in silence.
+An offset that is committed beside the ledger carries a mark. Committed offset marked, or none: the ledger wins, where
+there is one. Not marked: an operator has reset the group, or a recorder without a ledger has gone on meanwhile, and
+the ledger follows. An offset outside the log is never skipped in silence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from asset_consumer import happenings
 from asset_consumer.backoff import held
-from asset_consumer.commits import OUR_MARK
+from asset_consumer.commits import LEDGER_MARK
 from asset_consumer.lane import Lane
 from asset_consumer.options import ConsumerOptions, StartPolicy
 from asset_reporting.recorder import GroupId, Positions
@@ -85,10 +86,9 @@ def _known(lane: Lane, committed: TopicPartition, recorded: Positions) -> int | 
     if lane.position is not None:
         return lane.fetched  # it was under way already: an exception, a retention or a new log took the ground away
     in_ledger = recorded.get((lane.topic, lane.partition))
-    ours = committed.offset < 0 or (committed.metadata or "").startswith(OUR_MARK)
-    if ours and in_ledger is not None:
+    if in_ledger is not None and (committed.offset < 0 or committed.metadata == LEDGER_MARK):
         return in_ledger
-    if not ours and in_ledger not in (None, committed.offset):
+    if in_ledger not in (None, committed.offset):
         happenings.reset_followed(lane.name, ledger=in_ledger or 0, to=committed.offset)
     return lane.committed
 

@@ -57,6 +57,7 @@ def start_http(
         storage_deadline_s=settings.storage.deadline_s,
         storage_workers=settings.storage.workers,
         max_body_bytes=settings.max_event_bytes,
+        max_batch_bytes=settings.http.max_batch_bytes,
         unknown_fields=settings.unknown_fields,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)

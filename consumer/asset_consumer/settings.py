@@ -38,6 +38,8 @@ class HttpSettings(Section):
     """File of API keys. Without it `serve` listens on loopback only, unless `allow_anonymous`."""
     allow_anonymous: bool = False
     """Whether anybody may report beyond loopback without a key."""
+    max_batch_bytes: Bytes = 16 * MIB
+    """Largest request of many events (`/report_asset_events`), in bytes."""
 
 
 class ManagementSettings(Section):
@@ -75,7 +77,7 @@ class StorageSettings(Section):
     deadline_s: Seconds = 10
     """Seconds that one HTTP request waits for Dagster's storage before it is answered 503."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
-    """Threads that talk to Dagster's storage."""
+    """Posts recorded side by side by the public recorder; the transactional one has one writer."""
 
 
 class Settings(BaseSettings):

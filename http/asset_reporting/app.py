@@ -15,15 +15,16 @@ from starlette.routing import BaseRoute, Route
 from asset_events import MAX_EVENT_BYTES
 from asset_reporting.answers import one_error
 from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
+from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
     handle_report_asset_materialization_request,
     handle_report_asset_observation_request,
 )
 from asset_reporting.health import Health
-from asset_reporting.http_reporting import STORAGE_DEADLINE_S, STORAGE_WORKERS, HttpReporting
+from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
-from asset_reporting.storage_threads import StorageThreads
+from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from asset_events import UnknownFields
     from asset_reporting.handlers import ReportingContext
 
-    Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[JSONResponse]]
+    Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[Response]]
     ProcessContext = IWorkspaceProcessContext[Any]
 
 REPORT_HANDLERS: Mapping[str, Handler] = {
@@ -54,6 +55,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     storage_deadline_s: float = STORAGE_DEADLINE_S,
     storage_workers: int = STORAGE_WORKERS,
     max_body_bytes: int = MAX_EVENT_BYTES,
+    max_batch_bytes: int = MAX_BATCH_BYTES,
     unknown_fields: UnknownFields = "reject",
     probe_interval_s: float = PROBE_INTERVAL_S,
 ) -> Starlette:
@@ -65,17 +67,18 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         api_keys: Who may report; None lets everybody.
         health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`.
         storage_deadline_s: Seconds after which a report is answered 503, whatever the storage does.
-        storage_workers: Storage calls at a time.
-        max_body_bytes: Larger bodies are answered 413.
+        storage_workers: Storage calls at a time, for a recorder that records event by event; any other has one writer.
+        max_body_bytes: Larger events are answered 413.
+        max_batch_bytes: Larger requests of many events are.
         unknown_fields: Whether a field outside the contract is an error.
         probe_interval_s: Seconds between two questions to the storage whether it works.
     """
     health = health or Health()
     health.set(CONDITION, ok=False, reason="not asked yet")
     health.note("recorder", {"name": reporting.recorder.name, "guarantee": reporting.recorder.guarantee})
-    storage = StorageThreads(storage_workers, storage_deadline_s)
+    reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
     guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
-    served = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS)
+    served = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -85,10 +88,12 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         finally:
             watch.cancel()
             await asyncio.wait([watch])
-            await asyncio.to_thread(storage.close, 0.5)  # by now every request has its answer
+            await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
     app = _application([*report_routes(context), *probe_routes(health)], guards, served, lifespan)
-    app.state.reporting = HttpReporting(reporting, storage, max_body_bytes, unknown_fields)
+    app.state.reporting = HttpReporting(
+        reporter, max_body_bytes=max_body_bytes, max_batch_bytes=max_batch_bytes, unknown_fields=unknown_fields
+    )
     return app
 
 
@@ -98,8 +103,9 @@ def create_management_app(health: Health) -> Starlette:
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
-    """Route the report endpoints, with the asset key in the path and without."""
-    routes: list[BaseRoute] = []
+    """Route the report endpoints, with the asset key in the path and without, and the one for many events."""
+    batch = _endpoint(context, handle_report_asset_events_request)
+    routes: list[BaseRoute] = [Route(BATCH_PATH, batch, methods=["POST"])]
     for path, handler in REPORT_HANDLERS.items():
         endpoint = _endpoint(context, handler)
         routes += [Route(path + suffix, endpoint, methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
@@ -144,8 +150,8 @@ def _no_route(error: Exception, served: str) -> Response:
     return one_error("route.unknown", f"Nothing is served under this path; served are {served}.")
 
 
-def _endpoint(context: ProcessContext, handler: Handler) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def endpoint(request: Request) -> JSONResponse:
+def _endpoint(context: ProcessContext, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
         with context.create_request_context(request) as request_context:
             return await handler(request_context, request)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as db
 from dagster._core.storage.event_log.schema import (
@@ -12,27 +12,19 @@ from dagster._core.storage.event_log.schema import (
     AssetKeyTable,
     SqlEventLogStorageTable,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from asset_reporting.batch_rows import BatchRows, Row, asset_rows, check_rows, tag_rows
+from asset_reporting.bulk_insert import insert_for_ids, insert_rows
+from asset_reporting.upsert import upsert
 
 if TYPE_CHECKING:
-    from dagster._core.storage.event_log import SqlEventLogStorage
     from sqlalchemy.engine import Connection
 
-# One statement, compiled once and cached by SQLAlchemy, executed with many parameter sets: `insertmanyvalues` sends
-# them in pages and gives the ids back in the order of the rows.
-_INSERT_EVENTS = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
 
-
-def write(connection: Connection, storage: SqlEventLogStorage, rows: BatchRows) -> list[int]:
+def write(connection: Connection, rows: BatchRows) -> list[int]:
     """Write everything that Dagster's public call would write for these events, and return their storage ids."""
-    if not rows.entries:
-        return []
-    ids = [int(event_id) for event_id in connection.execute(_INSERT_EVENTS, rows.log_rows).scalars()]
-    tags = tag_rows(storage, rows, ids)
-    if tags:
-        connection.execute(AssetEventTagsTable.insert(), tags)
+    ids = insert_for_ids(connection, SqlEventLogStorageTable, rows.log_rows)
+    insert_rows(connection, AssetEventTagsTable, tag_rows(rows, ids))
     _write_catalog(connection, asset_rows(rows, ids))
     _write_checks(connection, check_rows(rows, ids))
     return ids
@@ -46,14 +38,9 @@ def _write_catalog(connection: Connection, rows: Sequence[Row]) -> None:
     ):
         matching = [row for row in rows if row.keys() - {"asset_key"} == columns]
         if matching:
-            connection.execute(_upsert(connection, sorted(columns)), matching)
-
-
-def _upsert(connection: Connection, columns: Sequence[str]) -> Any:  # noqa: ANN401 # one of two dialects' statements
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(AssetKeyTable)
-    changes = {column: statement.excluded[column] for column in columns}
-    return statement.on_conflict_do_update(index_elements=[AssetKeyTable.c.asset_key], set_=changes)
+            statement = upsert(connection, AssetKeyTable, ["asset_key"], sorted(columns))
+            # Only with RETURNING does SQLAlchemy send one statement for all rows; without, one round trip for each.
+            connection.execute(statement.returning(AssetKeyTable.c.asset_key), matching)
 
 
 def _write_checks(connection: Connection, rows: Sequence[Row]) -> None:
@@ -72,5 +59,4 @@ def _write_checks(connection: Connection, rows: Sequence[Row]) -> None:
             & (table.c.partition == db.bindparam("old_partition"))
         )
         connection.execute(table.delete().where(same), repeated)
-    if rows:
-        connection.execute(table.insert(), rows)
+    insert_rows(connection, table, rows)

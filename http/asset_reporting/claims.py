@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asset_events import AssetEvent
@@ -26,37 +27,50 @@ class KeyReusedError(Exception):
         self.outcomes = outcomes
 
 
-def write_once(connection: Connection, events: Sequence[AssetEvent], rows: BatchRows, write: Write) -> list[Recorded]:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The idempotency keys of a batch, and what each stands for there, by the event's place; made before any lock."""
+
+    keys: dict[int, str]
+    prints: dict[int, str]
+
+    @classmethod
+    def of(cls, events: Sequence[AssetEvent]) -> Keys:
+        """Digest the events that carry a key."""
+        keys = {index: event.idempotency_key for index, event in enumerate(events) if event.idempotency_key}
+        return cls(keys, {index: idempotency.fingerprint(events[index]) for index in keys})
+
+
+def write_once(connection: Connection, batch: Keys, rows: BatchRows, write: Write) -> list[Recorded]:
     """Write the events that are new, and give repetitions the id of the first; in the order of the batch.
 
     Raises:
         KeyReusedError: One of the keys was used for another event.
     """
-    prints = {index: idempotency.fingerprint(event) for index, event in enumerate(events) if event.idempotency_key}
-    if not prints:
+    if not batch.keys:
         return [Recorded(event_id) for event_id in write(rows)]
-    keys = {index: str(events[index].idempotency_key) for index in prints}
+    keys, count = batch.keys, len(rows.entries)
     claims = idempotency.known(connection, sorted(set(keys.values())))
-    _refuse_reused(len(events), keys, prints, claims)
+    _refuse_reused(count, batch, claims)
     first = {key: index for index, key in reversed(keys.items()) if key not in claims}
-    fresh = [index for index in range(len(events)) if index not in keys or first.get(keys[index]) == index]
+    fresh = [index for index in range(count) if index not in keys or first.get(keys[index]) == index]
     ids = dict(zip(fresh, write(rows.pick(fresh)), strict=True))
-    new = {key: Claim(prints[index], ids[index]) for key, index in first.items()}
+    new = {key: Claim(batch.prints[index], ids[index]) for key, index in first.items()}
     idempotency.remember(connection, new)
     claims |= new
     return [
         Recorded(ids[index]) if index in ids else Recorded(claims[keys[index]].event_id, replayed=True)
-        for index in range(len(events))
+        for index in range(count)
     ]
 
 
-def _refuse_reused(count: int, keys: dict[int, str], prints: dict[int, str], claims: dict[str, Claim]) -> None:
+def _refuse_reused(count: int, batch: Keys, claims: dict[str, Claim]) -> None:
     """Compare each keyed event with what its key stands for, in the database or earlier in the batch."""
     stands_for = {key: claim.fingerprint for key, claim in claims.items()}
     refused = {
         index: Rejected((idempotency.REUSED,))
-        for index, key in keys.items()
-        if stands_for.setdefault(key, prints[index]) != prints[index]
+        for index, key in batch.keys.items()
+        if stands_for.setdefault(key, batch.prints[index]) != batch.prints[index]
     }
     if refused:
         raise KeyReusedError([refused.get(index, Again()) for index in range(count)])

@@ -44,7 +44,7 @@ def event_rejected(road: Road, where: str, event_type: EventType | None, errors:
     _log(road).debug("An event was rejected.", extra=fields)
 
 
-def event_not_recorded_now(road: Road, where: str, event_type: EventType, reason: str) -> None:
+def event_not_recorded_now(road: Road, where: str, event_type: EventType | None, reason: str) -> None:
     """The storage did not take the event now; the sender is told to try again."""
     fields = {
         "happening": "event_not_recorded_now",

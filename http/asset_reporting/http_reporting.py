@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asset_events import MAX_EVENT_BYTES
 from asset_reporting.handlers import ReportingContext, reporting_context
-from asset_reporting.storage_threads import StorageThreads
+from asset_reporting.reporters import STORAGE_DEADLINE_S, Reporter, choose_reporter
+from asset_reporting.request_body import BODY_IDLE_S
+from asset_reporting.storage_errors import classify
+from asset_reporting.storage_threads import StorageThreads, StorageTimeoutError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from asset_events import UnknownFields
 
-STORAGE_WORKERS = 8
-"""Storage calls at a time; more than a database pool of ten gains nothing."""
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+"""Largest request of many events: ten thousand of a good kilobyte each."""
 
-STORAGE_DEADLINE_S = 10.0
-"""Seconds for one storage call: below the usual 15 to 60 seconds after which clients and proxies give up."""
+MAX_BATCHES = 8
+"""Requests of many events at a time: it bounds the memory that they take."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReporting:
-    """How this application reports: where to, in which threads, and within which limits."""
+    """How this application reports, and within which limits."""
 
-    context: ReportingContext
-    storage: StorageThreads
+    reporter: Reporter
     max_body_bytes: int = MAX_EVENT_BYTES
+    max_batch_bytes: int = MAX_BATCH_BYTES
+    body_idle_s: float = BODY_IDLE_S
     unknown_fields: UnknownFields = "reject"
+    batches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_BATCHES))
 
 
-def http_reporting(app: Any, instance: DagsterInstance) -> HttpReporting:  # noqa: ANN401 # what Starlette calls an app
+async def http_reporting(app: Any, instance: DagsterInstance) -> HttpReporting:  # noqa: ANN401 # what Starlette calls an app
     """Return the application's own, or build it once: an application that is not ours, such as Dagster's, has none.
 
-    Called on the event loop only, and without awaiting anything, so two requests cannot build it twice.
+    Raises:
+        StorageTimeoutError: The storage does not answer, and so does not tell how it can be written to.
     """
+    if (known := _known(app)) is None:
+        context = await _ask(instance)
+        # Two first requests both ask; what the first of them has found stays.
+        if (known := _known(app)) is None:
+            app.state.reporting = known = HttpReporting(choose_reporter(context))
+    return known
+
+
+def _known(app: Any) -> HttpReporting | None:  # noqa: ANN401 # see above
     known = getattr(app.state, "reporting", None)
-    if isinstance(known, HttpReporting):
-        return known
-    threads = StorageThreads(STORAGE_WORKERS, STORAGE_DEADLINE_S)
-    app.state.reporting = built = HttpReporting(reporting_context(instance), threads)
-    return built
+    return known if isinstance(known, HttpReporting) else None
+
+
+async def _ask(instance: DagsterInstance) -> ReportingContext:
+    """Choose the recorder, in a thread: that asks the database."""
+    thread = StorageThreads(1, STORAGE_DEADLINE_S, name="asset-bridge-storage-first")
+    try:
+        return await thread.run(reporting_context, instance)
+    except Exception as error:
+        if isinstance(error, StorageTimeoutError) or classify(error) == "unavailable":
+            raise StorageTimeoutError(started=False) from None
+        raise
+    finally:
+        thread.close(timeout_s=0.0)

@@ -9,14 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sqlalchemy as db
+
 from asset_events import AssetEvent, ErrorDetail
 from asset_reporting.bridge_tables import IDEMPOTENCY_KEYS
+from asset_reporting.upsert import upsert
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 RETENTION_S = 7 * 24 * 3600.0
 """How long a key is remembered: as long as Kafka keeps records by default (`log.retention.hours=168`)."""
+
+_ASKED_AT_ONCE = 5000
+"""Keys in one question: SQLite allows 32,766 parameters."""
 
 _OURS = {"kafka/record"}
 # An arrival's own time differs between two sends of one event; where it came from does too.
@@ -44,23 +50,27 @@ def fingerprint(event: AssetEvent) -> str:
 
 def known(connection: Connection, keys: Sequence[str]) -> dict[str, Claim]:
     """What the keys stand for already; ask with the writers' lock held, so that the answer stays true."""
-    if not keys:
-        return {}
-    table = IDEMPOTENCY_KEYS
-    fresh = time.time() - RETENTION_S
-    found = connection.execute(table.select().where(table.c.key.in_(keys), table.c.recorded_at > fresh))
-    return {row.key: Claim(row.fingerprint, row.event_id) for row in found}
+    table, claims = IDEMPOTENCY_KEYS, dict[str, Claim]()
+    fresh = table.c.recorded_at > time.time() - RETENTION_S
+    for begin in range(0, len(keys), _ASKED_AT_ONCE):
+        asked = table.c.key.in_(keys[begin : begin + _ASKED_AT_ONCE])
+        found = connection.execute(table.select().where(asked, fresh))
+        claims |= {row.key: Claim(row.fingerprint, row.event_id) for row in found}
+    return claims
 
 
 def remember(connection: Connection, claims: Mapping[str, Claim]) -> None:
-    """Write down what new keys stand for, and forget a few that have outlived the retention."""
+    """Write down what new keys stand for, and forget some that have outlived the retention."""
     if not claims:
         return
     table, now = IDEMPOTENCY_KEYS, time.time()
-    # An expired key may be claimed anew, and deleting by age is an index range: cheap, and no job of its own.
-    connection.execute(table.delete().where(table.c.recorded_at <= now - RETENTION_S))
+    # Twice as many as come in, so that in the end none is left; not all, which after a quiet week-end might keep every
+    # writer waiting.
+    expired = db.select(table.c.key).where(table.c.recorded_at <= now - RETENTION_S).order_by(table.c.recorded_at)
+    connection.execute(table.delete().where(table.c.key.in_(expired.limit(2 * len(claims)).scalar_subquery())))
     rows = [
         {"key": key, "event_id": claim.event_id, "fingerprint": claim.fingerprint, "recorded_at": now}
         for key, claim in claims.items()
     ]
-    connection.execute(table.insert(), rows)
+    # A key that has expired may be there still: it is claimed anew.
+    connection.execute(upsert(connection, table, ["key"], ["event_id", "fingerprint", "recorded_at"]), rows)

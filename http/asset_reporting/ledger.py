@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from asset_reporting.bridge_tables import OFFSETS
 from asset_reporting.recorder import GroupId, Positions, Progress
+from asset_reporting.upsert import upsert
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -58,13 +57,8 @@ def place(connection: Connection, group: GroupId, offsets: Positions) -> None:
     """Set where partitions stand, at their first use or after an operator's reset."""
     if not offsets:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(OFFSETS)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(OFFSETS.primary_key.columns), set_={"next_offset": statement.excluded.next_offset}
-    )
     connection.execute(
-        statement,
+        upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"]),
         [
             {
                 "cluster_id": group.cluster_id,

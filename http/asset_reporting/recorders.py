@@ -5,13 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import ProgrammingError
-
-from asset_reporting.bridge_tables import METADATA
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Recorder
 from asset_reporting.self_test import SelfTestError, self_test
-from asset_reporting.storage_errors import describe
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 if TYPE_CHECKING:
@@ -36,11 +32,7 @@ def choose_recorder(instance: DagsterInstance) -> Recorder:
         self_test(storage)
     except SelfTestError as error:
         return _public(instance, f"the self-test failed: {error}")
-    try:
-        return TransactionalRecorder(instance)
-    except ProgrammingError as error:  # on PostgreSQL: the role may not create tables
-        tables = ", ".join(METADATA.tables)
-        return _public(instance, f"the tables {tables} are not there and cannot be created ({describe(error)})")
+    return TransactionalRecorder(instance)
 
 
 def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from asset_events import ErrorDetail, InvalidEventError, check_media_type, parse_parts
+from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,35 +23,24 @@ async def read_event(
         InvalidEventError: The request is not a valid event of this type, or is too large.
         ClientDisconnect: The client went away before its body had arrived.
     """
-    body = await _body(request, max_body_bytes)
+    body = await read_body(request, max_body_bytes)
+    if body:  # with an empty one, headers about it say nothing
+        check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
     return parse_parts(
         event_type,
         path=_asset_key_path(request),
         query=_query(request),
         body=body,
+        idempotency_key=idempotency_key(request),
         unknown_fields=unknown_fields,
         max_bytes=max_body_bytes,
     )
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
-    """Read the body, never more than the limit; with an empty one, headers about it say nothing."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise _too_large(max_bytes)
-    body = bytearray()
-    async with aclosing(request.stream()) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > max_bytes:
-                raise _too_large(max_bytes)
-    if body:
-        check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
-    return bytes(body)
-
-
-def _too_large(max_bytes: int) -> InvalidEventError:
-    return _invalid("event.too_large", f"The request body is larger than {max_bytes} bytes.")
+def idempotency_key(request: Request) -> bytes | None:
+    """Return what the header `Idempotency-Key` says, byte for byte; of several, the last."""
+    values = [value for name, value in request.headers.raw if name.lower() == b"idempotency-key"]
+    return values[-1] if values else None
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

@@ -1,16 +1,17 @@
-"""Prove at start, in a transaction that is rolled back, that Dagster's storage still behaves as we rely on.
+"""Prove at start, in transactions that are rolled back, that Dagster's storage still behaves as we rely on.
 
 Which internals: `_event_to_row`, `_tags_for_asset_event`, `_get_asset_entry_values`, `index_transaction`,
 `index_connection` and, on SQLite, `run_connection`; the tables `event_logs`, `asset_keys`, `asset_event_tags` and
-`asset_check_executions`.
+`asset_check_executions`. Our own two tables are tried as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as db
-from dagster import EventLogEntry
+from dagster import AssetKey, EventLogEntry
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
@@ -20,17 +21,24 @@ from dagster._core.storage.event_log.schema import (
 from dagster_shared.serdes import deserialize_value
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent
-from asset_reporting.batch_rows import BatchRows, asset_rows, prepare
+from asset_reporting import idempotency, ledger
+from asset_reporting.batch_rows import BatchRows, Row, asset_rows, check_rows, prepare, tag_rows
 from asset_reporting.batch_transaction import write
-from asset_reporting.storage_errors import classify, describe
+from asset_reporting.bridge_tables import METADATA
+from asset_reporting.idempotency import Claim
+from asset_reporting.log_entries import RUNLESS
+from asset_reporting.recorder import GroupId, Progress
+from asset_reporting.storage_errors import classify, describe, is_denied, is_misfit
+from asset_reporting.writers_lock import take_writers_lock
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_KEY = ("asset_bridge", "self_test")
+_NAME = "asset_bridge/self_test"
+_KEY = tuple(_NAME.split("/"))
 _EVENTS: tuple[AssetEvent, ...] = (
     MaterializationEvent(asset_key=_KEY, partition="p", data_version="v", metadata={"n": 1}, event_time=1.5e9),
-    ObservationEvent(asset_key=_KEY, metadata={"n": 2}, event_time=1.5e9),
+    ObservationEvent(asset_key=_KEY, metadata={"n": 2}, event_time=1.6e9),
     CheckEvent(asset_key=_KEY, check_name="c", passed=True, partition="p", event_time=1.5e9),
 )
 
@@ -44,42 +52,104 @@ def self_test(storage: Any) -> None:  # noqa: ANN401 # one of Dagster's SQL even
 
     Raises:
         SelfTestError: Something is not as expected; the transactional recorder must not be used.
+        Exception: The database does not answer, or denies its user Dagster's own tables: that says nothing about how
+            the storage behaves.
     """
     try:
-        rows = prepare(storage, _EVENTS)
-        if not isinstance(rows, BatchRows):
-            raise SelfTestError("events cannot be turned into rows")  # noqa: TRY301 # needed for the type
-        with storage.index_transaction() as connection:
-            _check_written(connection, storage, rows)
-            connection.rollback()
+        _try_index(storage)
+        if storage.is_run_sharded:
+            with storage.run_connection(RUNLESS) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), _rows(storage, _EVENTS).log_rows)
+                connection.rollback()
     except SelfTestError:
         raise
     except Exception as error:
-        if classify(error) == "unavailable":
-            raise  # an outage says nothing about how the storage behaves
+        if classify(error) == "unavailable" and (is_denied(error) or not is_misfit(error)):
+            raise
         raise SelfTestError(describe(error)) from error
 
 
-def _check_written(connection: Connection, storage: Any, rows: BatchRows) -> None:  # noqa: ANN401 # see above
-    ids = write(connection, storage, rows)
+def _try_index(storage: Any) -> None:  # noqa: ANN401 # see above
+    rows = _rows(storage, _EVENTS)
+    with storage.index_transaction() as connection:
+        take_writers_lock(connection)
+        _try_ours(connection)
+        ids = write(connection, rows)
+        _check_columns(AssetEventTagsTable, tag_rows(rows, ids))
+        _check_columns(AssetCheckExecutionsTable, check_rows(rows, ids))
+        _check_log(connection, rows, ids)
+        _check_catalog(connection, storage, rows, ids)
+        (again,) = write(connection, _rows(storage, _EVENTS[-1:]))
+        _check_checks(connection, again)
+        connection.rollback()
+    with storage.index_connection() as connection:
+        _expect(not _stored(connection, [*ids, again]), "what was rolled back is still there")
+
+
+def _rows(storage: Any, events: Sequence[AssetEvent]) -> BatchRows:  # noqa: ANN401 # see above
+    rows = prepare(storage, events)
+    if not isinstance(rows, BatchRows):
+        raise SelfTestError("events cannot be turned into rows")
+    theirs = [storage._event_to_row(entry) for entry in rows.entries]  # noqa: SLF001 # what is tested
+    _expect(rows.log_rows == theirs, "an event's row is another one")
+    return rows
+
+
+def _try_ours(connection: Connection) -> None:
+    """Our own tables can be made, unless they are there, and keep what they are for."""
+    group, claim = GroupId(_NAME, _NAME), Claim("0" * 64, 1)
+    try:
+        METADATA.create_all(connection)
+        ledger.place(connection, group, {(_NAME, 0): 1})
+        ledger.advance(connection, [Progress(group, _NAME, 0, 1, 2)])
+        idempotency.remember(connection, {_NAME: claim})
+        kept = ledger.read(connection, group), idempotency.known(connection, [_NAME])
+    except Exception as error:
+        if not is_misfit(error):
+            raise
+        names = " and ".join(METADATA.tables)
+        raise SelfTestError(f"the tables {names} cannot be created or used ({describe(error)})") from error
+    _expect(kept == ({(_NAME, 0): 2}, {_NAME: claim}), "our own tables keep something else")
+
+
+def _check_columns(table: db.Table, rows: Sequence[Row]) -> None:
+    """The columns of the other two tables come from Dagster's own functions; these from ours."""
+    filled = {"id", "create_timestamp"}.union(*rows)
+    _expect(set(table.c.keys()) <= filled, f"{table.name} has a column that we do not fill")
+
+
+def _check_log(connection: Connection, rows: BatchRows, ids: list[int]) -> None:
     _expect(ids == sorted(set(ids)) and len(ids) == len(_EVENTS), "storage ids do not ascend in the order of events")
+    _expect(_stored(connection, ids) == rows.entries, "an event reads otherwise")
+    tags = AssetEventTagsTable
+    versions = connection.execute(db.select(tags.c.event_id, tags.c.value).where(tags.c.event_id.in_(ids))).all()
+    _expect([*versions] == [(ids[0], "v")], "the data version is not indexed once")
+
+
+def _check_catalog(connection: Connection, storage: Any, rows: BatchRows, ids: list[int]) -> None:  # noqa: ANN401 # see above
+    (ours,) = asset_rows(rows, ids)
+    key = ours["asset_key"]
+    theirs = {"asset_key": key}
+    for entry, event_id in zip(rows.entries[:2], ids, strict=False):
+        theirs |= storage._get_asset_entry_values(entry, event_id, True)  # noqa: SLF001, FBT003 # what is tested
+    _expect(ours == theirs, "the catalog's row is another one")
+    table = AssetKeyTable
+    latest = connection.scalar(db.select(table.c.last_materialization).where(table.c.asset_key == key))
+    _expect(latest == ours["last_materialization"], "the catalog did not take the row")
+
+
+def _check_checks(connection: Connection, again: int) -> None:
+    table = AssetCheckExecutionsTable
+    ids = connection.scalars(
+        db.select(table.c.evaluation_event_storage_id).where(table.c.asset_key == AssetKey(_KEY).to_string())
+    )
+    _expect([*ids] == [again], "a check's second result did not replace the first")
+
+
+def _stored(connection: Connection, ids: list[int]) -> list[EventLogEntry]:
     log = SqlEventLogStorageTable
-    stored = connection.execute(db.select(log).where(log.c.id.in_(ids)).order_by(log.c.id)).all()
-    _expect([deserialize_value(row.event, EventLogEntry) for row in stored] == rows.entries, "an event reads otherwise")
-    _expect(_count(connection, AssetEventTagsTable, ids) == 1, "the data version is not indexed once")
-    checks = AssetCheckExecutionsTable
-    found = connection.execute(db.select(checks).where(checks.c.evaluation_event_storage_id == ids[2])).all()
-    _expect(len(found) == 1, "the check has no execution row")
-    ours = asset_rows(rows, ids)[0]
-    theirs = {**storage._get_asset_entry_values(rows.entries[0], ids[0], True)}  # noqa: SLF001, FBT003 # what is tested
-    _expect(ours["last_materialization"] == theirs["last_materialization"], "the catalog's row is another one")
-    _expect(ours.keys() == {"asset_key", *theirs}, "the catalog's row has other columns")
-    catalog = connection.execute(db.select(AssetKeyTable).where(AssetKeyTable.c.asset_key == ours["asset_key"])).one()
-    _expect(catalog.last_materialization == ours["last_materialization"], "the catalog did not take the row")
-
-
-def _count(connection: Connection, table: db.Table, ids: list[int]) -> int:
-    return int(connection.scalar(db.select(db.func.count()).select_from(table).where(table.c.event_id.in_(ids))) or 0)
+    found = connection.execute(db.select(log.c.event).where(log.c.id.in_(ids)).order_by(log.c.id))
+    return [deserialize_value(row.event, EventLogEntry) for row in found]
 
 
 def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 # reads as a sentence

@@ -6,6 +6,7 @@ permission, schema, pool) is `unavailable`, however long it lasts; the rest is `
 
 from __future__ import annotations
 
+import sqlite3
 import traceback
 from typing import Literal, TypeAlias
 
@@ -19,6 +20,10 @@ Kind: TypeAlias = Literal["rejected", "unavailable", "unknown"]
 PROGRAM_LIMIT_EXCEEDED = "54000"
 """SQLSTATE of an over-long index row: it arrives as OperationalError, yet only this event is at fault."""
 
+INSUFFICIENT_PRIVILEGE = "42501"
+_SYNTAX_OR_ACCESS_RULE, _NO_SCHEMA = "42", "3F"
+"""Classes of SQLSTATE: a table, a column, a function or a right is not there."""
+
 _REJECTED = (sa.IntegrityError, sa.DataError, UnicodeEncodeError)
 _UNAVAILABLE = (sa.DBAPIError, sa.TimeoutError, sa.DisconnectionError, OSError, TimeoutError)
 # By name: dagster-postgres is an extra and must not be imported to recognise its exception.
@@ -28,7 +33,7 @@ _UNAVAILABLE_NAMES = {"DagsterPostgresException", "DagsterMySQLException"}
 def classify(error: BaseException) -> Kind:
     """Say what an exception out of Dagster's storage means for the event that was being recorded."""
     for cause in _chain(error):
-        if getattr(getattr(cause, "orig", None), "pgcode", None) == PROGRAM_LIMIT_EXCEEDED:
+        if _pgcode(cause) == PROGRAM_LIMIT_EXCEEDED:
             return "rejected"
         if isinstance(cause, _REJECTED):
             return "rejected"
@@ -49,12 +54,30 @@ def refusal(error: Exception) -> Outcome:
             return Failed(describe(error))
 
 
+def is_misfit(error: BaseException) -> bool:
+    """Whether the database answers, yet has no such table or column, or denies a right: waiting alone mends nothing."""
+    return any(
+        (_pgcode(cause) or "")[:2] in {_SYNTAX_OR_ACCESS_RULE, _NO_SCHEMA}
+        or getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        for cause in _chain(error)
+    )
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether the database denies its user a right."""
+    return any(_pgcode(cause) == INSUFFICIENT_PRIVILEGE for cause in _chain(error))
+
+
 def describe(error: BaseException) -> str:
     """Name an exception and where it was raised, without its message: database messages repeat the row's values."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    pgcode = getattr(getattr(error, "orig", None), "pgcode", None)
+    pgcode = _pgcode(error)
     return f"{type(error).__name__}{f' (SQLSTATE {pgcode})' if pgcode else ''}{where}"
+
+
+def _pgcode(error: BaseException) -> str | None:
+    return getattr(getattr(error, "orig", None), "pgcode", None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

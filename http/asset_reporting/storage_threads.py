@@ -51,12 +51,20 @@ class _Call:
 class StorageThreads:
     """A bounded pool of daemon threads for blocking calls; `run` may be called from any event loop."""
 
-    def __init__(self, workers: int, deadline_s: float, *, name: str = "asset-bridge-storage") -> None:
+    def __init__(
+        self,
+        workers: int,
+        deadline_s: float,
+        *,
+        waiting_per_worker: int = WAITING_PER_WORKER,
+        name: str = "asset-bridge-storage",
+    ) -> None:
         """Run at most `workers` calls at a time, in threads started when first needed.
 
         `deadline_s` seconds is how long one call may take, waiting included.
         """
         self._workers = workers
+        self._room = workers * waiting_per_worker
         self._deadline_s = deadline_s
         self._name = name
         self._waiting: deque[_Call] = deque()
@@ -109,7 +117,7 @@ class StorageThreads:
             if self._closed:
                 raise StorageBusyError("The storage threads are closed.")
             # A call that an idle thread is about to fetch stands in the queue too, but takes no waiting room.
-            if len(self._waiting) >= self._workers - self._busy + WAITING_PER_WORKER * self._workers:
+            if len(self._waiting) >= self._workers - self._busy + self._room:
                 raise StorageBusyError("Too many storage calls wait already.")
             self._waiting.append(call)
             if len(self._threads) < min(self._workers, self._busy + len(self._waiting)):

@@ -14,27 +14,25 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as db
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
 from asset_events import AssetEvent
 from asset_reporting import ledger
 from asset_reporting.batch_rows import BatchRows, prepare
 from asset_reporting.batch_transaction import write
-from asset_reporting.bridge_tables import METADATA, OFFSETS
-from asset_reporting.claims import KeyReusedError, write_once
+from asset_reporting.bridge_tables import METADATA
+from asset_reporting.claims import KeyReusedError, Keys, write_once
+from asset_reporting.log_entries import RUNLESS
 from asset_reporting.outcomes import Again, Fenced, Outcome, Unavailable
 from asset_reporting.recorder import GroupId, Positions, Progress
 from asset_reporting.storage_errors import classify, describe, refusal
+from asset_reporting.writers_lock import take_writers_lock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from dagster import DagsterInstance
     from sqlalchemy.engine import Connection
-
-WRITERS_LOCK = 4_172_650_581
-"""Key of the advisory lock that all our writers on PostgreSQL take: arbitrary, and the same in every version."""
 
 _log = logging.getLogger("asset_bridge.storage")
 
@@ -52,7 +50,7 @@ class TransactionalRecorder:
         self._writer = threading.Lock()
         self.window_s = 0.0
         """Seconds between taking the writers' lock and the commit, of the last batch."""
-        with self._storage.index_transaction() as connection:
+        with self._transaction() as connection:  # one at a time: several processes may start at once
             METADATA.create_all(connection)
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
@@ -61,7 +59,7 @@ class TransactionalRecorder:
         if not isinstance(rows, BatchRows):
             return rows
         try:
-            return self._write(events, rows, progress)
+            return self._write(rows, Keys.of(events), progress)
         except ledger.LedgerMovedError:
             return [Fenced()] * len(events)
         except KeyReusedError as refused:
@@ -102,10 +100,10 @@ class TransactionalRecorder:
         with self._transaction() as connection:
             ledger.place(connection, group, offsets)
 
-    def _write(self, events: Sequence[AssetEvent], rows: BatchRows, progress: Sequence[Progress]) -> list[Outcome]:
+    def _write(self, rows: BatchRows, keys: Keys, progress: Sequence[Progress]) -> list[Outcome]:
         with self._transaction() as connection:
             ledger.advance(connection, progress)
-            outcomes = write_once(connection, events, rows, lambda fresh: write(connection, self._storage, fresh))
+            outcomes = write_once(connection, keys, rows, lambda fresh: write(connection, fresh))
         self._mirror(rows.pick([index for index, outcome in enumerate(outcomes) if not outcome.replayed]))
         return [*outcomes]
 
@@ -113,12 +111,7 @@ class TransactionalRecorder:
     def _transaction(self) -> Generator[Connection]:
         """One transaction that holds the writers' lock: in this process, and against every other of ours."""
         with self._writer, self._storage.index_transaction() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(db.select(db.func.pg_advisory_xact_lock(WRITERS_LOCK)))
-            else:
-                # SQLite takes its write lock at the first write, and refuses at once instead of waiting when a read
-                # came before it and somebody wrote in between: so the first statement is a write that changes nothing.
-                connection.execute(OFFSETS.delete().where(db.false()))
+            take_writers_lock(connection)
             began = time.monotonic()
             yield connection
         self.window_s = time.monotonic() - began
@@ -128,10 +121,10 @@ class TransactionalRecorder:
 
         Two files cannot be committed as one; the index, which everything else reads, comes first.
         """
-        if not rows.entries or not hasattr(self._storage, "conn_string_for_shard"):
+        if not rows.entries or not self._storage.is_run_sharded:
             return
         try:
-            with self._storage.run_connection("") as connection:
+            with self._storage.run_connection(RUNLESS) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), rows.log_rows)
         except Exception as error:  # noqa: BLE001 # the events are recorded; only the run view lacks them
             _log.warning("Recorded events are missing in SQLite's run view: %s.", describe(error))
@@ -159,7 +152,7 @@ class TransactionalRecorder:
     def _try(self, rows: BatchRows) -> Exception | None:
         try:
             with self._transaction() as connection:
-                write(connection, self._storage, rows)
+                write(connection, rows)
                 connection.rollback()
         except Exception as error:  # noqa: BLE001 # the question was which one
             return error

@@ -29,15 +29,24 @@ def decode_object(value: bytes, max_bytes: int) -> dict[str, Any]:
     """
     if len(value) > max_bytes:
         raise _refuse("event.too_large", f"The event is larger than {max_bytes} bytes.")
-    for signature, what in _NOT_PLAIN:
-        if value.startswith(signature):
-            raise _refuse("encoding.unsupported", f"The event {what}.")
+    check_plain(value)
     fields, problem = parse_json(value.removeprefix(_BOM))
     if problem is not None:
         raise _refuse("json.malformed", f"The event is not valid JSON: {problem}")
     if not isinstance(fields, dict):
         raise _refuse("json.malformed", "The event is JSON, but not a JSON object.")
     return cast("dict[str, Any]", fields)
+
+
+def check_plain(value: bytes) -> None:
+    """Refuse bytes that begin as something else than UTF-8 text does; the first few are enough to tell.
+
+    Raises:
+        InvalidEventError: `encoding.unsupported`.
+    """
+    for signature, what in _NOT_PLAIN:
+        if value.startswith(signature):
+            raise _refuse("encoding.unsupported", f"The event {what}.")
 
 
 def parse_json(text: bytes) -> tuple[object, str | None]:

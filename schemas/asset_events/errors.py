@@ -53,6 +53,7 @@ _CODES = (
     ErrorCode("route.unknown", 404, None, "Nothing is served under this path."),
     ErrorCode("method.unsupported", 405, None, "The path does not take this HTTP method."),
     ErrorCode("event.too_large", 413, "size", "The event is larger than the limit."),
+    ErrorCode("idempotency_key.reused", 409, "record", "The idempotency key was used for another event."),
     ErrorCode("storage.rejected", 400, "record", "Dagster's database refuses this event for its content."),
     ErrorCode("storage.unavailable", 503, None, "Dagster's database does not answer; send the event again later."),
     ErrorCode("internal", 500, "record", "The event could not be processed for a reason nobody foresaw."),

@@ -7,13 +7,15 @@ from email.message import Message
 
 from asset_events.errors import ErrorDetail, InvalidEventError
 
+_JSON_LINES = {"x-ndjson", "jsonl"}  # https://github.com/ndjson/ndjson-spec, https://jsonlines.org
 _CHARSETS = {"utf-8", "ascii"}  # ASCII is UTF-8 too
 
 
-def check_media_type(content_type: str | None, content_encoding: str | None) -> None:
+def check_media_type(content_type: str | None, content_encoding: str | None, *, json_lines: bool = False) -> None:
     """Refuse bytes that are declared to be something else than JSON as it is; no declaration is taken as JSON.
 
     JSON by any name is taken: `application/json`, `application/vnd.acme.event+json`, with parameters, in any case.
+    With `json_lines` so are `application/x-ndjson` and `application/jsonl`: one JSON object per line.
 
     Raises:
         InvalidEventError: `encoding.unsupported` or `content_type.unsupported`.
@@ -26,8 +28,10 @@ def check_media_type(content_type: str | None, content_encoding: str | None) -> 
     declared = Message()
     declared["content-type"] = content_type
     kind, _, name = declared.get_content_type().partition("/")
-    if kind != "application" or not (name == "json" or name.endswith("+json")):
-        raise _invalid("content_type.unsupported", "The content-type must be application/json.")
+    taken = name == "json" or name.endswith("+json") or (json_lines and name in _JSON_LINES)
+    if kind != "application" or not taken:
+        choice = "application/json or application/x-ndjson" if json_lines else "application/json"
+        raise _invalid("content_type.unsupported", f"The content-type must be {choice}.")
     if not _is_utf_8(declared.get_param("charset", "utf-8")):
         raise _invalid("encoding.unsupported", "The content-type declares another character set; JSON is UTF-8.")
 

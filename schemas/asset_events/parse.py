@@ -12,6 +12,7 @@ from asset_events.decode import decode_object
 from asset_events.errors import ErrorDetail, InvalidEventError
 from asset_events.events import EVENT_CLASSES, EVENT_TYPES, AssetEvent, EventType
 from asset_events.explain import explain, explain_unknown
+from asset_events.idempotency_header import add_idempotency_key
 from asset_events.limits import MAX_ERRORS, MAX_EVENT_BYTES
 from asset_events.query import add_query
 
@@ -23,6 +24,7 @@ def parse_event(
     value: bytes,
     *,
     event_type: EventType | None = None,
+    idempotency_key: bytes | None = None,
     unknown_fields: UnknownFields = "reject",
     max_bytes: int = MAX_EVENT_BYTES,
 ) -> AssetEvent:
@@ -31,13 +33,16 @@ def parse_event(
     Args:
         value: The bytes as they were sent.
         event_type: The type that the topic, a header or the endpoint implies; the event need not repeat it.
+        idempotency_key: The key that a header gives; the event need not repeat it.
         unknown_fields: `reject` them, or `ignore` (drop) them.
         max_bytes: Largest value taken.
 
     Raises:
         InvalidEventError: The bytes are not a valid event; up to 20 reasons, none of which repeats a value.
     """
-    return _build(decode_object(value, max_bytes), event_type, unknown_fields, {})
+    fields = decode_object(value, max_bytes)
+    refused = add_idempotency_key(fields, idempotency_key)
+    return _build(fields, event_type, unknown_fields, refused)
 
 
 def parse_parts(  # noqa: PLR0913 - the parts of a request, all but the first by keyword
@@ -46,6 +51,7 @@ def parse_parts(  # noqa: PLR0913 - the parts of a request, all but the first by
     path: str = "",
     query: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
+    idempotency_key: bytes | None = None,
     unknown_fields: UnknownFields = "reject",
     max_bytes: int = MAX_EVENT_BYTES,
 ) -> AssetEvent:
@@ -56,6 +62,7 @@ def parse_parts(  # noqa: PLR0913 - the parts of a request, all but the first by
         path: Asset key from the URL path, components separated by `/`; it wins over body and query.
         query: Decoded query parameters. A field of the body wins over the query's, null included.
         body: JSON object, or empty for none.
+        idempotency_key: The key that a header gives; body and query need not repeat it.
         unknown_fields: `reject` them, or `ignore` (drop) them.
         max_bytes: Largest body taken.
 
@@ -66,6 +73,7 @@ def parse_parts(  # noqa: PLR0913 - the parts of a request, all but the first by
     if path:
         fields["asset_key"] = path.split("/")
     refused = add_query(fields, query)
+    refused |= add_idempotency_key(fields, idempotency_key)
     return _build(fields, event_type, unknown_fields, refused)
 
 

@@ -69,12 +69,11 @@ def _settings(config: Path | None) -> Settings:
 
 
 def _target(text: str) -> Target:
-    match text:
-        case "earliest" | "latest":
-            return text
-        case _ if text.isdecimal():
-            return int(text)
-    raise click.BadParameter("must be earliest, latest or an offset", param_hint="--to")
+    if text.isdecimal():
+        return int(text)
+    if text not in {"earliest", "latest"}:
+        raise click.BadParameter("must be earliest, latest or an offset", param_hint="--to")
+    return "earliest" if text == "earliest" else "latest"
 
 
 def _print(found: list[PartitionOffsets]) -> None:

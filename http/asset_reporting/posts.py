@@ -1,0 +1,75 @@
+"""What all report endpoints do alike: ask for permission, tell what became of an event, answer every failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from dagster import AssetKey
+from dagster._core.workspace.permissions import Permissions
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
+from asset_reporting import happenings
+from asset_reporting.answers import INTERNAL, error_answer, internal_answer, not_now, one_error, unavailable_answer
+from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.storage_errors import describe
+from asset_reporting.storage_threads import StorageThreadsError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from dagster._core.workspace.context import BaseWorkspaceRequestContext
+
+    from asset_events import AssetEvent, EventType
+
+Answer = TypeVar("Answer", bound=Response)
+
+
+def check_permission(context: BaseWorkspaceRequestContext, event: AssetEvent) -> None:
+    """Ask what dagster-webserver asks: no for a read-only webserver, and per code location in Dagster+.
+
+    Raises:
+        InvalidEventError: `asset.forbidden`.
+    """
+    if not context.has_permission_for_selector(Permissions.REPORT_RUNLESS_ASSET_EVENTS, AssetKey(event.asset_key)):
+        raise InvalidEventError(
+            [ErrorDetail("/asset_key", "asset.forbidden", "You may not report events of this asset.")]
+        )
+
+
+def settle(where: str, event: AssetEvent, outcome: Outcome) -> Recorded | Sequence[ErrorDetail]:
+    """Note what became of an event, and return what its sender is told; `where` is the endpoint."""
+    match outcome:
+        case Recorded():
+            happenings.event_recorded("http", event, outcome.event_id)
+            return outcome
+        case Rejected(errors):
+            happenings.event_rejected("http", where, event.event_type, errors)
+            return errors
+        case Failed(reason):
+            happenings.event_failed("http", where, event.event_type, reason)
+            return (INTERNAL,)
+        case Unavailable(reason):
+            happenings.event_not_recorded_now("http", where, event.event_type, reason)
+        case Again() | Fenced():  # not for a post, which brings no offsets and is reported until it is settled
+            happenings.event_not_recorded_now("http", where, event.event_type, type(outcome).__name__)
+    return (ErrorDetail("", "storage.unavailable", ERROR_CODES["storage.unavailable"].meaning),)
+
+
+async def answered(where: str, event_type: EventType | None, answering: Awaitable[Answer]) -> Answer | JSONResponse:
+    """Answer a request, whatever goes wrong."""
+    try:
+        return await answering
+    except InvalidEventError as error:
+        happenings.event_rejected("http", where, event_type, error.errors)
+        return error_answer(error.errors)
+    except StorageThreadsError as error:
+        happenings.event_not_recorded_now("http", where, event_type, describe(error))
+        return unavailable_answer(not_now(error))
+    except ClientDisconnect:
+        happenings.client_disconnected(where)
+        return one_error("json.malformed", "The request ended before its body did.")  # nobody is left to read it
+    except Exception as error:  # noqa: BLE001 # raised further, servers would log it with the event's values
+        happenings.event_failed("http", where, event_type, describe(error))
+        return internal_answer()

@@ -1,0 +1,68 @@
+"""How posts reach the recorder: in groups where it records a batch as one, else side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from asset_events import AssetEvent
+from asset_reporting.group_commit import GroupCommit
+from asset_reporting.handlers import report
+from asset_reporting.outcomes import Outcome
+from asset_reporting.storage_threads import StorageThreads
+
+if TYPE_CHECKING:
+    from asset_reporting.handlers import ReportingContext
+
+STORAGE_WORKERS = 8
+"""Posts side by side; more than a database pool of ten gains nothing."""
+
+STORAGE_DEADLINE_S = 10.0
+"""Seconds for one storage call: below the usual 15 to 60 seconds after which clients and proxies give up."""
+
+ONE_BY_ONE_EVENTS = 25
+"""Most events in one storage call where each is a transaction or three: they shall be done before the deadline."""
+
+
+class Reporter(Protocol):
+    """Reports the events of posts without blocking the event loop."""
+
+    @property
+    def most_events(self) -> int:
+        """How many events to report at a time, at most."""
+        ...
+
+    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
+        """Report in order; one outcome per event, or a `StorageThreadsError`."""
+        ...
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Refuse what waits; False when something still runs after `timeout_s` seconds."""
+        ...
+
+
+class ParallelPosts:
+    """Reports posts side by side: a recorder that writes event by event is slow, and not slower for several."""
+
+    most_events = ONE_BY_ONE_EVENTS
+
+    def __init__(self, context: ReportingContext, deadline_s: float, workers: int) -> None:
+        self._context = context
+        self._threads = StorageThreads(workers, deadline_s)
+
+    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
+        """Report one post in a thread; raises what `StorageThreads.run` raises."""
+        return await self._threads.run(report, self._context, events)
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Close the threads."""
+        return self._threads.close(timeout_s)
+
+
+def choose_reporter(
+    context: ReportingContext, *, deadline_s: float = STORAGE_DEADLINE_S, workers: int = STORAGE_WORKERS
+) -> Reporter:
+    """Pick what suits the recorder; `deadline_s` seconds is how long a post may take, waiting included."""
+    if context.recorder.guarantee == "exactly-once":
+        return GroupCommit(context, deadline_s)
+    return ParallelPosts(context, deadline_s, workers)

@@ -1,0 +1,20 @@
+"""What must be seen when the transactional recorder is not used: one warning, and why."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from asset_reporting.recorder import Recorder
+
+
+def assert_lesser_recorder(recorder: Recorder, caplog: pytest.LogCaptureFixture, *reasons: str) -> None:
+    assert (recorder.name, recorder.guarantee) == ("public", "at-least-once")
+    (warning,) = [record for record in caplog.records if record.name == "asset_bridge.storage"]
+    assert warning.levelno == logging.WARNING
+    message = warning.getMessage()
+    assert message.startswith("Events are recorded one by one and at-least-once: ")
+    assert all(reason in message for reason in reasons), message

@@ -1,0 +1,299 @@
+"""The consumer's loop under faults: a storage that hangs or refuses, a client that fails, partitions that are lost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from consuming import (
+    DEAD_LETTERS,
+    GROUP,
+    QUICK,
+    TOPIC,
+    FaultyRecorder,
+    RunningConsumer,
+    committed_offsets,
+    eventually,
+)
+from dagster import DagsterInstance
+from dagster_reading import runless_events
+from mock_cluster import MockCluster, Sent, consume_all, produce
+
+from asset_consumer import backoff, settle
+from asset_consumer.assignment import Assignment
+from asset_consumer.client import consumer_config
+from asset_consumer.commits import Commits
+from asset_consumer.decode import decode
+from asset_consumer.lane import Item, Lane
+from asset_consumer.record import Record
+from asset_events import AssetEvent, ErrorDetail
+from asset_reporting.outcomes import Failed, Outcome, Rejected
+from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.recorder import Progress
+from asset_reporting.transactional_recorder import TransactionalRecorder
+
+UNLUCKY = 13
+
+
+def event(number: int) -> bytes:
+    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
+
+
+def numbers(instance: DagsterInstance) -> list[int]:
+    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
+
+
+def codes(cluster: MockCluster, count: int) -> list[bytes | None]:
+    return [
+        dict(letter.headers)["asset-bridge.dlq.code"] for letter in consume_all(cluster.bootstrap, DEAD_LETTERS, count)
+    ]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
+@pytest.fixture(autouse=True)
+def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is scaled: waits that are half a second to half a minute take a tenth of that."""
+    monkeypatch.setattr(backoff, "FIRST_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_S", 0.5)
+
+
+@pytest.fixture
+def topic(cluster: MockCluster) -> str:
+    cluster.create_topic(TOPIC, 1)
+    cluster.create_topic(DEAD_LETTERS, 1)
+    return TOPIC
+
+
+class Answers(FaultyRecorder):
+    """Answers `outcome` for the unlucky event, whatever the storage says, and records the others."""
+
+    outcome: Outcome = Failed("Strange at nowhere.py:1")
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+        return [
+            self.outcome if one.metadata.get("n") == UNLUCKY else super(Answers, self).record([one], progress)[0]
+            for one in events
+        ]
+
+
+def test_a_rebalance_goes_through_while_the_storage_hangs_and_the_late_batch_is_fenced(
+    cluster: MockCluster, instance: DagsterInstance
+) -> None:
+    cluster.create_topic(TOPIC, 2)
+    produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 2) for n in range(10)))
+    hanging = FaultyRecorder(TransactionalRecorder(instance))
+    hanging.gate.clear()
+    with RunningConsumer(cluster, hanging) as first:
+        eventually(lambda: hanging.entered.is_set() and first.owned == 2)
+        with RunningConsumer(cluster, TransactionalRecorder(instance)) as second:
+            eventually(lambda: second.owned == 1, timeout_s=30)
+            eventually(lambda: len(numbers(instance)) >= 5)
+            hanging.gate.set()
+            eventually(lambda: sum(committed_offsets(cluster, 2)) == 10, timeout_s=30)
+
+    assert sorted(numbers(instance)) == list(range(10))
+
+
+@pytest.mark.parametrize("recorder", [TransactionalRecorder, PublicRecorder])
+def test_what_the_storage_refuses_is_dead_lettered_and_its_batch_goes_on(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: Any
+) -> None:
+    answers = Answers(recorder(instance))
+    answers.outcome = Rejected((ErrorDetail("", "storage.rejected", "Refused."),))
+    produce(cluster.bootstrap, topic, event(1), event(UNLUCKY), event(2))
+
+    with RunningConsumer(cluster, PerEvent(answers)):
+        eventually(lambda: committed_offsets(cluster) == [3])
+
+    assert numbers(instance) == [1, 2]
+    assert codes(cluster, 1) == [b"storage.rejected"]
+
+
+class PerEvent(FaultyRecorder):
+    """Moves the ledger itself after the events, so that `Answers` may record one by one on either recorder."""
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:  # noqa: ARG002 # moved later
+        return self.inner.record(events)
+
+    def move(self, progress: Sequence[Progress]) -> Outcome | None:  # noqa: ARG002 # see above
+        return None
+
+
+def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    recorder = FaultyRecorder(TransactionalRecorder(instance))
+    recorder.broken = "down"
+    produce(cluster.bootstrap, topic, event(1))
+
+    with RunningConsumer(cluster, recorder):
+        eventually(lambda: recorder.probes >= 5)
+        assert recorder.calls == 1
+        recorder.broken = None
+        eventually(lambda: numbers(instance) == [1])
+
+
+def test_an_unforeseen_failure_of_a_sick_storage_is_held_and_not_dead_lettered(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    sick = Answers(PublicRecorder(instance))
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(10)))
+    with RunningConsumer(cluster, sick) as consumer:
+        eventually(lambda: len(numbers(instance)) == 10)  # others went through: the budget has tokens
+        sick.sick = "half dead"
+        produce(cluster.bootstrap, topic, event(UNLUCKY))
+        eventually(lambda: "internal" in consumer.reason("partitions"))
+        held = consumer._loop._assignment.lanes[TOPIC, 0]
+        eventually(lambda: held.pending[0].attempts > settle.ATTEMPTS + 2)
+
+    assert codes(cluster, 0) == []
+
+
+def test_a_record_that_our_own_decoder_fails_on_is_isolated(
+    cluster: MockCluster, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(record: Record, **options: Any) -> AssetEvent:
+        if record.value == event(UNLUCKY):
+            raise RuntimeError("canary")
+        return decode(record, **options)
+
+    monkeypatch.setattr(settle, "decode", failing)
+    produce(cluster.bootstrap, topic, event(1), event(UNLUCKY), event(2))
+
+    with RunningConsumer(cluster, TransactionalRecorder(instance)):
+        eventually(lambda: numbers(instance)[:1] == [1])
+        produce(cluster.bootstrap, topic, event(3))
+        eventually(lambda: committed_offsets(cluster) == [4], timeout_s=40)
+
+    assert numbers(instance) == [1, 2, 3]
+    assert codes(cluster, 1) == [b"internal"]
+
+
+def test_liveness_is_the_turning_of_the_loop_at_rest_and_while_the_storage_hangs(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    recorder = FaultyRecorder(PublicRecorder(instance))
+    with RunningConsumer(cluster, recorder, max_beat_age_s=2.5) as consumer:
+        eventually(lambda: consumer.health.ready)
+        assert stays_alive(consumer, 3.5)
+        recorder.gate.clear()
+        produce(cluster.bootstrap, topic, event(1))
+        eventually(recorder.entered.is_set)
+        assert stays_alive(consumer, 3.5)
+        recorder.gate.set()
+        eventually(lambda: numbers(instance) == [1])
+
+
+def stays_alive(consumer: RunningConsumer, seconds: float) -> bool:
+    """Look for longer than a heartbeat may be old."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not consumer.health.alive:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+class Destroying:
+    """A consumer whose `consume` fails once, after the records it fetched are gone, as librdkafka's may."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+    def consume(self, count: int, timeout: float) -> list[Any]:
+        messages = self._consumer.consume(count, timeout)
+        if messages and not self.failed:
+            self.failed = True
+            raise KafkaException(KafkaError(KafkaError._FAIL))
+        return messages
+
+
+def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
+    cluster: MockCluster, topic: str, instance: DagsterInstance
+) -> None:
+    produce(cluster.bootstrap, topic, *(event(n) for n in range(50)))
+    consumer = RunningConsumer(cluster, PublicRecorder(instance))
+    destroying: Any = Destroying(consumer._loop._consumer)
+    consumer._loop._consumer = destroying
+
+    with consumer:
+        eventually(lambda: committed_offsets(cluster) == [50])
+
+    assert destroying.failed
+    assert numbers(instance) == list(range(50))
+
+
+def test_lost_partitions_are_not_committed(cluster: MockCluster, topic: str) -> None:
+    limits = {**QUICK, "max.poll.interval.ms": "1500"}
+    client = Consumer(consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP, passthrough=limits))
+    committed_before_revoke: list[Lane] = []
+    assignment = Assignment(client, committed_before_revoke.extend)
+    assignment.subscribe([topic])
+    poll_until(client, lambda: len(assignment.lanes) == 1)
+    (lane,) = assignment.lanes.values()
+
+    time.sleep(2.5)  # not polling for longer than max.poll.interval.ms is what is tested
+    poll_until(client, lambda: lane not in assignment.lanes.values())
+    client.close()
+
+    assert lane not in committed_before_revoke
+
+
+def poll_until(client: Consumer, check: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline
+        client.poll(0.05)
+
+
+def test_what_is_about_to_go_is_committed_before_the_call_returns(cluster: MockCluster, topic: str) -> None:
+    produce(cluster.bootstrap, topic, event(1), event(2))
+    client = Consumer(consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP))
+    lane = Lane(topic, 0)
+    lane.begin(2)
+
+    Commits(lambda *_: lane, "mark").commit_and_wait(client, [lane])
+
+    (answer,) = client.committed([TopicPartition(topic, 0)], timeout=10)
+    client.close()
+    assert (answer.offset, answer.metadata) == (2, "mark")
+
+
+def test_a_lane_takes_each_record_once_and_none_before_it_is_positioned() -> None:
+    lane = Lane("t", 0)
+    records = [Item(Record("t", 0, offset, None, None)) for offset in range(5)]
+
+    lane.add(records[0])
+    assert list(lane.pending) == []
+    lane.begin(2)
+    for item in (records[1], records[2], records[3], records[2], records[4]):
+        lane.add(item)
+
+    assert [item.record.offset for item in lane.pending] == [2, 3, 4]
+
+
+def test_a_busy_lane_does_not_starve_the_others(cluster: MockCluster, instance: DagsterInstance) -> None:
+    loop = RunningConsumer(cluster, PublicRecorder(instance), batch_max_records=10)._loop
+    for partition, waiting in enumerate((100, 3)):
+        lane = Lane(TOPIC, partition)
+        lane.begin(0)
+        for offset in range(waiting):
+            lane.add(Item(Record(TOPIC, partition, offset, None, None)))
+        loop._assignment.lanes[TOPIC, partition] = lane
+
+    assert [len(items) for _, items in loop._collect()] == [5, 3]
+    loop._consumer.close()

@@ -1,0 +1,204 @@
+"""A storage that breaks at the worst moment: nothing is lost, nothing is recorded twice, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from consuming import eventually
+from dagster import DagsterInstance
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster_reading import runless_events
+from dagster_tables import all_rows
+from databases import Database, PostgresDatabases
+from postgres import ThrowAwayServer
+from postgres_proxy import PostgresProxy
+from recorder_events import GROUP, event, kinds, progress, recorded_ids
+
+from asset_reporting import writers_lock
+from asset_reporting.outcomes import Fenced, Outcome, Recorded, Unavailable
+from asset_reporting.transactional_recorder import TransactionalRecorder
+from asset_reporting.writers_lock import WRITERS_LOCK
+
+BATCH = [event(), event("b")]
+PROGRESS = [progress(0, 2)]
+HELD = ["Unavailable", "Unavailable"]
+
+
+@pytest.fixture
+def name(postgres: PostgresDatabases) -> str:
+    return postgres.new_name()
+
+
+@pytest.fixture
+def instance(postgres: PostgresDatabases, postgresql: Database, name: str) -> DagsterInstance:
+    """Reaches the database without the proxy, and sees what is really there."""
+    return postgresql.open(postgres.home(name))
+
+
+@pytest.fixture
+def proxy(postgres: PostgresDatabases) -> Iterator[PostgresProxy]:
+    with PostgresProxy(postgres.server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind_proxy(
+    postgres: PostgresDatabases, postgresql: Database, name: str, proxy: PostgresProxy
+) -> TransactionalRecorder:
+    """Keeps its connections open, as `serve` and `consume` do."""
+    instance = postgresql.open(postgres.home(name, port=proxy.port))
+    instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=2)
+    return placed(instance)
+
+
+def placed(instance: DagsterInstance) -> TransactionalRecorder:
+    recorder = TransactionalRecorder(instance)
+    recorder.place(GROUP, {("events", 0): 0})
+    return recorder
+
+
+def in_background(recorder: TransactionalRecorder) -> Future[list[Outcome]]:
+    with_one_thread = ThreadPoolExecutor(1)
+    future = with_one_thread.submit(recorder.record, BATCH, PROGRESS)
+    with_one_thread.shutdown(wait=False)
+    return future
+
+
+def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
+    instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
+) -> None:
+    proxy.fail("COMMIT", "lose the answer")
+
+    assert kinds(behind_proxy.record(BATCH, PROGRESS)) == HELD
+    assert proxy.met.is_set()
+
+    assert behind_proxy.record(BATCH, PROGRESS) == [Fenced(), Fenced()]
+    assert behind_proxy.positions(GROUP) == {("events", 0): 2}
+    assert len(runless_events(instance)) == 2
+
+
+def test_an_answer_to_commit_that_is_lost_is_settled_by_an_idempotency_key(
+    instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
+) -> None:
+    proxy.fail("COMMIT", "lose the answer")
+    post = [event(idempotency_key="k")]
+
+    assert kinds(behind_proxy.record(post)) == ["Unavailable"]
+
+    (outcome,) = behind_proxy.record(post)
+    assert isinstance(outcome, Recorded)
+    assert outcome.replayed
+    assert len(runless_events(instance)) == 1
+
+
+def test_a_commit_that_never_arrives_leaves_nothing_and_the_batch_is_recorded_next_time(
+    instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
+) -> None:
+    before = all_rows(instance)
+    proxy.fail("COMMIT", "lose the request")
+
+    assert kinds(behind_proxy.record(BATCH, PROGRESS)) == HELD
+    assert all_rows(instance) == before
+    assert behind_proxy.positions(GROUP) == {("events", 0): 0}
+
+    recorded_ids(behind_proxy.record(BATCH, PROGRESS))
+    assert len(runless_events(instance)) == 2
+
+
+def test_a_connection_that_breaks_between_two_statements_leaves_nothing(
+    instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
+) -> None:
+    before = all_rows(instance)
+    proxy.fail("INSERT INTO asset_keys", "lose the answer")
+
+    assert kinds(behind_proxy.record(BATCH, PROGRESS)) == HELD
+    assert proxy.met.is_set()
+    assert all_rows(instance) == before
+
+
+def test_a_writer_that_freezes_in_mid_transaction_does_not_keep_the_others_waiting(
+    instance: DagsterInstance,
+    behind_proxy: TransactionalRecorder,
+    proxy: PostgresProxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writers_lock, "IDLE_MS", 300)
+    proxy.fail("INSERT INTO asset_keys", "freeze")
+    frozen = in_background(behind_proxy)
+    assert proxy.met.wait(20)
+
+    recorded_ids(TransactionalRecorder(instance).record(BATCH, PROGRESS))
+
+    assert kinds(frozen.result(20)) == HELD
+    assert len(runless_events(instance)) == 2
+    assert behind_proxy.record(BATCH, PROGRESS) == [Fenced(), Fenced()]
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_a_server_that_stops_while_a_batch_waits_holds_it_until_it_is_back(
+    postgres: PostgresDatabases, name: str, instance: DagsterInstance, stoppable_server: ThrowAwayServer
+) -> None:
+    recorder = placed(instance)
+    before = all_rows(instance)
+    with closing(postgres.server.connect(name)) as other:
+        other.cursor().execute(f"SELECT pg_advisory_lock({WRITERS_LOCK})")
+        waiting = in_background(recorder)
+        eventually(lambda: postgres.server.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        stoppable_server.stop()
+
+    assert kinds(waiting.result(60)) == HELD
+    assert kinds(recorder.record(BATCH, PROGRESS)) == HELD
+    assert recorder.probe() is not None
+
+    stoppable_server.start()
+    assert recorder.probe() is None
+    assert all_rows(instance) == before
+    recorded_ids(recorder.record(BATCH, PROGRESS))
+
+
+def test_a_database_that_is_read_only_holds_the_batch(
+    postgres: PostgresDatabases, name: str, instance: DagsterInstance
+) -> None:
+    recorder = placed(instance)
+    before = all_rows(instance)
+    postgres.server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+    assert kinds(recorder.record(BATCH, PROGRESS)) == HELD
+    assert isinstance(recorder.move(PROGRESS), Unavailable)
+
+    postgres.server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+    assert all_rows(instance) == before
+    recorded_ids(recorder.record(BATCH, PROGRESS))
+
+
+@pytest.mark.usefixtures("quick_reconnects")
+def test_a_server_that_takes_no_more_connections_holds_the_batch(
+    postgres: PostgresDatabases, postgresql: Database, name: str
+) -> None:
+    role = postgres.new_role()
+    postgres.server.execute(f"ALTER DATABASE {name} OWNER TO {role}", f"GRANT postgres TO {role}")
+    recorder = placed(postgresql.open(postgres.home(name, user=role)))
+    postgres.server.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+
+    assert kinds(recorder.record(BATCH, PROGRESS)) == HELD
+
+    postgres.server.execute(f"ALTER ROLE {role} CONNECTION LIMIT 9")
+    recorded_ids(recorder.record(BATCH, PROGRESS))
+
+
+def test_a_sqlite_file_that_somebody_else_keeps_locked_holds_the_batch(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_event_log, "SQLITE_BUSY_TIMEOUT_SECONDS", 0.05)
+    home = sqlite.new_home()
+    recorder = placed(sqlite.open(home))
+    with closing(sqlite3.connect(next(home.rglob("index.db")))) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        assert kinds(recorder.record(BATCH, PROGRESS)) == HELD
+
+    recorded_ids(recorder.record(BATCH, PROGRESS))
