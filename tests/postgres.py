@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2  # type: ignore[import-untyped] # brings no types
+import psycopg2
 
 NAMED = "ASSET_BRIDGE_TEST_POSTGRES"
 START_S = 60.0

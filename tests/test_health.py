@@ -74,6 +74,9 @@ def test_without_a_heartbeat_alive_for_ever() -> None:
 def test_stalls_when_the_heartbeat_is_too_old_and_recovers_with_the_next() -> None:
     clock = Clock()
     health = Health(max_beat_age_s=30, clock=clock)
+    clock.now += 1000
+    assert health.alive  # a database is waited for; the loop has not begun to turn
+    health.beat()
     clock.now += 30
     assert health.alive
 

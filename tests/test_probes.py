@@ -147,7 +147,9 @@ def test_management_application_serves_probes_and_nothing_else() -> None:
 
 def test_stalled_heartbeat_is_not_alive() -> None:
     now = [0.0]
-    client = TestClient(create_management_app(Health(max_beat_age_s=30, clock=lambda: now[0])))
+    health = Health(max_beat_age_s=30, clock=lambda: now[0])
+    health.beat()
+    client = TestClient(create_management_app(health))
     now[0] = 31
 
     assert client.get("/livez").status_code == 503

@@ -159,7 +159,23 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> Non
         environment = {"ASSET_BRIDGE_HTTP__PORT": str(taken.getsockname()[1])}
         with Process("serve", home=tmp_path, environment=environment) as process:
             assert process.wait(30) == 1
-    assert len([line for line in process.err if line.startswith("asset-bridge:")]) == 1
+    (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
+    assert "unexpected" not in line
+    assert environment["ASSET_BRIDGE_HTTP__PORT"] in line
+
+
+@pytest.mark.parametrize("command", ["check", "consume"])
+def test_an_unknown_librdkafka_property_is_refused_by_name(tmp_path: Path, command: str) -> None:
+    environment = {
+        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__NOSUCH_PROPERTY": "canary",
+        "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
+    }
+    with Process(command, home=tmp_path, environment=environment) as process:
+        assert process.wait(60) == 78
+    said = "".join(process.err + process.out).replace("\n", "")
+    assert "nosuch.property" in said
+    assert "canary" not in said
 
 
 @pytest.mark.parametrize("home", ["relative/home", "/does/not/exist"])

@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from recorder_events import recorded_ids, unchecked
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
-from asset_reporting.outcomes import Failed, Recorded, Rejected, Unavailable
+from asset_reporting.outcomes import Again, Failed, Recorded, Rejected, Unavailable
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Recorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
@@ -233,11 +233,13 @@ def test_an_event_that_storage_refuses_is_rejected_and_its_neighbours_recorded(i
     assert [error.code for error in rejected.errors] == ["storage.rejected"]
 
 
-def test_an_unforeseen_error_fails_that_event_alone_and_tells_no_values(instance: DagsterInstance) -> None:
+def test_behind_an_unforeseen_error_nothing_is_recorded_and_no_value_told(
+    instance: DagsterInstance,
+) -> None:
     strange = unchecked(metadata={"canary": object()})
     good = MaterializationEvent(asset_key=("a",))
 
     outcomes = PublicRecorder(instance).record([good, strange, good])
 
-    assert [type(outcome) for outcome in outcomes] == [Recorded, Failed, Recorded]
+    assert [type(outcome) for outcome in outcomes] == [Recorded, Failed, Again]
     assert "canary" not in repr(outcomes)

@@ -79,6 +79,9 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         return
     try:
         found = topic_problems(settings)
+    except SettingsError as error:
+        yield from (Finding("kafka", "refused", problem) for problem in error.problems)
+        return
     except BrokersUnavailableError as error:
         yield Finding("kafka", "failed", str(error))
         return

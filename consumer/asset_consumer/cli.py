@@ -95,7 +95,13 @@ def cli() -> None:
     """Everything is in the commands."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+_EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
+
+_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError"}
+"""Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for each kind of end
     """Run one command line and return its exit code; a command may return its own.
 
     Whatever goes wrong becomes one line per problem on stderr. What an unforeseen exception says may quote an event, so
@@ -114,8 +120,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error.problems)
     except click.Abort:
         return _fail("interrupted")
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("asset_"):
+            return _unforeseen(error)
+        return _refuse([f"this command needs an extra that is not installed ({error.name}): {_EVERYTHING}"])
     except Exception as error:  # noqa: BLE001 - the last one who can say it in one line
-        return _unforeseen(error)
+        return _fail(str(error)) if type(error).__name__ in _MADE_FOR_OPERATORS else _unforeseen(error)
     return result if isinstance(result, int) else 0
 
 

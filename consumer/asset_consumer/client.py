@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -12,6 +13,31 @@ Config: TypeAlias = dict[str, Any]
 
 LOGGER: Final = logging.getLogger("asset_bridge.librdkafka")
 """Where librdkafka's own log lines go, once a client is polled."""
+
+REPEAT_S: Final = 60.0
+"""Seconds in which librdkafka says one kind of thing once: it repeats itself at every attempt to connect."""
+
+
+class _OncePerMinute(logging.Filter):
+    """Lets one line of each kind (`FAIL`, `ERROR`, ...) through a minute, as a warning: librdkafka tries again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Decide on one line; a fatal error is always told."""
+        if record.levelno >= logging.CRITICAL:
+            return True
+        kind, now = record.getMessage().split(" ", 1)[0], time.monotonic()
+        if now - self._said.get(kind, -REPEAT_S) < REPEAT_S:
+            return False
+        self._said[kind] = now
+        record.levelno, record.levelname = min(record.levelno, logging.WARNING), "WARNING"
+        return True
+
+
+LOGGER.addFilter(_OncePerMinute())
 
 ALIASES: Final = {
     "metadata.broker.list": "bootstrap.servers",

@@ -43,6 +43,7 @@ def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], No
     config = kafka_config(settings)
     health = Health(max_beat_age_s=float(config["max.poll.interval.ms"]) / 1000 + BEAT_MARGIN_S)
     health.set("started", ok=False, reason="starting")
+    health.set("assignment", ok=False, reason="the group has not assigned partitions yet")
     management = HttpServer(create_management_app(health), settings.management.host, settings.management.port)
     management.start()
     try:

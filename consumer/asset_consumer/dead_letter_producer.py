@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +97,14 @@ class DeadLetterProducer:
             if self._fatal in _RIGHTS_ERRORS:  # beyond repair for this producer, but somebody may grant the right
                 return [answer and f"{UNAVAILABLE}: {self._fatal}" for answer in answers]
         raise DeadLetterFatalError(f"the dead-letter producer failed fatally, twice in a row: {self._fatal}")
+
+    def unusable(self, topics: Iterable[str]) -> dict[str, str]:
+        """Ask which dead-letter topics cannot be written to now, and why; by name."""
+        try:
+            found = {topic: self._look_up(topic) for topic in topics}
+        except KafkaException as error:  # no broker answers: true of every topic
+            return dict.fromkeys(topics, self._answer(error.args[0]))
+        return {topic: why for topic, why in found.items() if isinstance(why, str)}
 
     def serve(self) -> None:
         """Take librdkafka's pending log lines and errors; call it now and then while there is nothing to send."""

@@ -17,6 +17,7 @@ from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.embedded_broker import EmbeddedBroker
 from asset_consumer.samples import send_samples
 from asset_consumer.serve import STOP_S, start_http
+from asset_consumer.settings_kafka import KafkaSettings
 from asset_consumer.settings_problems import SettingsError
 from asset_reporting.health import Health
 
@@ -68,8 +69,10 @@ def run_dev(
         HttpServerError: The port is taken.
     """
     with EmbeddedBroker() as broker, open_reporting(settings, stop) as (reporting, workspace):
-        kafka = settings.kafka.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
-        settings = settings.model_copy(update={"kafka": kafka})
+        # The developer's own brokers, policies and open ports are not for trying things out.
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topics=settings.kafka.topics)
+        http = settings.http.model_copy(update={"host": "127.0.0.1"})
+        settings = settings.model_copy(update={"kafka": kafka, "http": http})
         topic = kafka.topics[0].name
         for name in (topic, kafka.dead_letter_topic_of(topic)):
             broker.create_topic(name)

@@ -7,6 +7,7 @@ thread, while this one keeps polling with its partitions paused: a consumer that
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
@@ -46,6 +47,13 @@ Not polling for a second delays a rebalance by as much; pausing costs more: what
 librdkafka takes up to a second to fetch again after a resume (measured with 2.16).
 """
 
+LOOK_EVERY_S = 5.0
+"""How often storage and dead-letter topics are looked at while there is nothing to do: readiness must not wait for an
+event to find out."""
+
+SILENCE_S = 15.0
+"""How long work may take before readiness says so: as long as Dagster lets a statement run (15 s)."""
+
 REVOKE_WAIT_S = 10.0
 """How long a revocation waits for the batch under way (kafka: a third of the session timeout, 10 s at most)."""
 
@@ -66,6 +74,8 @@ class ConsumerLoop:
         self._under_way: Future[Settlement] | None = None
         self._outage: Backoff | None = None
         self._group: GroupId | None = None
+        self._look_at = 0.0
+        self._unusable: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set, then leave the group; raises what ends the process."""
@@ -89,7 +99,7 @@ class ConsumerLoop:
         self._commit()
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
-        show_readiness(self._health, self._assignment, self._outage, self._brokers)
+        show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
 
     def _poll(self, timeout_s: float) -> None:
         """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
@@ -149,7 +159,7 @@ class ConsumerLoop:
             return
         work = self._collect()
         if not work:
-            self._note_outage(None)
+            self._look_around()
             return
         self._under_way = self._worker.submit(settle, self._road, self._group_id(), work)
         try:
@@ -164,6 +174,15 @@ class ConsumerLoop:
         share = max(1, self._road.options.batch_max_records // max(1, len(ready)))
         return [(lane, lane.take(share)) for lane in ready]
 
+    def _look_around(self) -> None:
+        """With nothing to do: does the storage answer, and could a dead letter be written?"""
+        if self._outage is None and time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._note_outage(self._on_worker(self._road.reporting.recorder.probe))
+        topics = set(self._road.options.dead_letter_topics.values())
+        self._unusable = self._on_worker(lambda: self._road.dead_letters.unusable(topics))
+
     def _storage_answers(self, outage: Backoff) -> bool:
         reason = self._on_worker(self._road.reporting.recorder.probe)
         if reason is not None:
@@ -177,9 +196,12 @@ class ConsumerLoop:
         """Wait for the worker; if it takes long, pause everything and keep polling so that the group keeps us."""
         if not wait([future], timeout=PATIENCE_S).done:
             self._assignment.pause_where(lambda _: True)
+            began = time.monotonic()
             while not wait([future], timeout=0).done:
                 self._health.beat()
                 self._poll(POLL_S)
+                if time.monotonic() - began > SILENCE_S:
+                    self._health.set("storage", ok=False, reason="the work under way has not come to an end for long")
         return future.result()
 
     def _conclude(self, work: Work, settlement: Settlement) -> None:

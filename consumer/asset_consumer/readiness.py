@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from asset_consumer.assignment import Assignment
     from asset_consumer.backoff import Backoff
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from asset_reporting.health import Health
 
 
-def show_readiness(health: Health, assignment: Assignment, outage: Backoff | None, brokers: BrokerWatch) -> None:
-    """Set the loop's four conditions; an empty assignment is a healthy one, for a group larger than its partitions."""
+def show_readiness(
+    health: Health, assignment: Assignment, outage: Backoff | None, brokers: BrokerWatch, unusable: Mapping[str, str]
+) -> None:
+    """Set the loop's five conditions; an empty assignment is a healthy one, for a group larger than its partitions."""
     lanes = assignment.lanes.values()
     health.set("assignment", assignment.joined, "the group has not assigned partitions yet")
     health.set("storage", outage is None, outage.reason if outage else "")
@@ -23,6 +25,7 @@ def show_readiness(health: Health, assignment: Assignment, outage: Backoff | Non
         "partitions",
         (f"{x.name}: {x.stopped or (x.hold.reason if x.hold else '')}" for x in lanes if x.stopped or x.hold),
     )
+    _set_joined(health, "dead_letters", (f"{topic}: {why}" for topic, why in unusable.items()))
     _set_joined(health, "broker", (f"{topic or 'brokers'}: {name}" for topic, name in brokers.troubles.items()))
     health.note("assigned", len(lanes))
 

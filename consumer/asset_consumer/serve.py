@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
-from asset_reporting.app import create_app
+from asset_consumer.stopping import Stopped
+from asset_reporting.app import create_app, create_management_app
 from asset_reporting.auth import ApiKeys
+from asset_reporting.health import Health
 from asset_reporting.server import HttpServer, HttpServerError
 
 if TYPE_CHECKING:
@@ -34,13 +36,33 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
         SettingsError: The settings would let anybody report, or name something that is not there.
     """
     api_keys = load_api_keys(settings)
-    with open_reporting(settings, stop) as (reporting, workspace):
-        server = start_http(settings, reporting, workspace, api_keys)
-        ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
-        while not stop.wait(LOOK_S):
-            if not server.running:
-                raise HttpServerError("The HTTP server has ended by itself; the log says why.")
-        server.stop(STOP_S)
+    waiting = _probes_alone(settings)
+    try:
+        with open_reporting(settings, stop) as (reporting, workspace):
+            waiting.stop(1.0)
+            server = start_http(settings, reporting, workspace, api_keys)
+            ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+            _until_stopped(server, stop)
+    except Stopped:
+        pass
+    finally:
+        waiting.stop(1.0)
+
+
+def _probes_alone(settings: Settings) -> HttpServer:
+    """Answer `/livez` and `/readyz` while the storage is waited for: a probe must not end us for its outage."""
+    health = Health()
+    health.set("storage", ok=False, reason="waited for")
+    server = HttpServer(create_management_app(health), settings.http.host, settings.http.port)
+    server.start()
+    return server
+
+
+def _until_stopped(server: HttpServer, stop: threading.Event) -> None:
+    while not stop.wait(LOOK_S):
+        if not server.running:
+            raise HttpServerError("The HTTP server has ended by itself; the log says why.")
+    server.stop(STOP_S)
 
 
 def start_http(

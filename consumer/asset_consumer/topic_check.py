@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from asset_consumer.backoff import held
-from asset_consumer.client import admin_config
+from asset_consumer.client import admin_config, consumer_config, producer_config
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_consumer.topics import BrokersUnavailableError, Problem, describe, problems
@@ -28,6 +29,7 @@ def topic_problems(settings: Settings) -> list[Problem]:
         BrokersUnavailableError: Nothing is known now; asking again may help.
     """
     kafka = settings.kafka
+    check_clients(settings)
     admin = AdminClient(
         admin_config(
             bootstrap_servers=kafka.bootstrap_servers or "",
@@ -38,6 +40,23 @@ def topic_problems(settings: Settings) -> list[Problem]:
     pairs = [(topic.name, kafka.dead_letter_topic_of(topic.name)) for topic in kafka.topics]
     facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
     return problems([(facts[source], facts[dead]) for source, dead in pairs])
+
+
+def check_clients(settings: Settings) -> None:
+    """Build each Kafka client once, without connecting: librdkafka refuses unknown properties and bad values so.
+
+    Raises:
+        SettingsError: A property is refused; librdkafka's words name it, and repeat no value.
+    """
+    kafka = settings.kafka
+    brokers, passthrough = kafka.bootstrap_servers or "", kafka.librdkafka_plain()
+    try:
+        AdminClient(admin_config(bootstrap_servers=brokers, passthrough=passthrough))
+        Producer(producer_config(bootstrap_servers=brokers, passthrough=passthrough)).close()
+        group = kafka.group_id
+        Consumer(consumer_config(bootstrap_servers=brokers, group_id=group, passthrough=passthrough)).close()
+    except KafkaException as error:
+        raise SettingsError([f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA (kafka.librdkafka): {error.args[0].str()}"]) from None
 
 
 def wait_for_topics(settings: Settings, stop: threading.Event) -> None:

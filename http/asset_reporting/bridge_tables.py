@@ -23,6 +23,6 @@ IDEMPOTENCY_KEYS = db.Table(
     db.Column("key", db.String(255), primary_key=True),
     db.Column("event_id", db.BigInteger, nullable=False),
     db.Column("fingerprint", db.String(64), nullable=False),
-    db.Column("recorded_at", db.Double(), nullable=False, index=True),
+    db.Column("recorded_at", db.BigInteger, nullable=False, index=True),  # epoch seconds
 )
 """Keys of events that are recorded: `fingerprint` tells a repetition from another event under the same key."""

@@ -27,10 +27,13 @@ class Health:
     """Thread-safe holder of conditions, facts and a heartbeat, shared by the HTTP server and the consumer."""
 
     def __init__(self, max_beat_age_s: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Without `max_beat_age_s` (seconds) there is no heartbeat to miss; with it the first one is due from now."""
+        """Without `max_beat_age_s` (seconds) there is no heartbeat to miss.
+
+        With it, none is missed before the first: a process that waits for a database to start with is not dead.
+        """
         self._max_beat_age_s = max_beat_age_s
         self._clock = clock
-        self._beat_at = clock()
+        self._beat_at: float | None = None
         self._lock = threading.Lock()
         self._conditions: dict[str, Condition] = {}
         self._facts: dict[str, Any] = {}
@@ -51,6 +54,9 @@ class Health:
         """Say that the loop has turned once more."""
         self._beat_at = self._clock()
 
+    def _beat_age_s(self) -> float:
+        return 0.0 if self._beat_at is None else self._clock() - self._beat_at
+
     @property
     def ready(self) -> bool:
         """True when every condition holds; False as long as none is known."""
@@ -60,7 +66,7 @@ class Health:
     @property
     def alive(self) -> bool:
         """True while the heartbeat is young enough, and always where there is none."""
-        return self._max_beat_age_s is None or self._clock() - self._beat_at <= self._max_beat_age_s
+        return self._max_beat_age_s is None or self._beat_age_s() <= self._max_beat_age_s
 
     def report(self) -> dict[str, Any]:
         """Return the readiness document: status, every condition with its reason, and the facts."""
@@ -73,7 +79,7 @@ class Health:
         """Return the liveness document: status and, where there is a heartbeat, its age in seconds."""
         document: dict[str, Any] = {"status": "alive" if self.alive else "stalled"}
         if self._max_beat_age_s is not None:
-            document["heartbeat_age_s"] = round(self._clock() - self._beat_at, 1)
+            document["heartbeat_age_s"] = round(self._beat_age_s(), 1)
             document["heartbeat_max_age_s"] = self._max_beat_age_s
         return document
 

@@ -18,7 +18,7 @@ from asset_reporting.upsert import upsert
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-RETENTION_S = 7 * 24 * 3600.0
+RETENTION_S = 7 * 24 * 3600
 """How long a key is remembered: as long as Kafka keeps records by default (`log.retention.hours=168`)."""
 
 _ASKED_AT_ONCE = 5000
@@ -51,7 +51,7 @@ def fingerprint(event: AssetEvent) -> str:
 def known(connection: Connection, keys: Sequence[str]) -> dict[str, Claim]:
     """What the keys stand for already; ask with the writers' lock held, so that the answer stays true."""
     table, claims = IDEMPOTENCY_KEYS, dict[str, Claim]()
-    fresh = table.c.recorded_at > time.time() - RETENTION_S
+    fresh = table.c.recorded_at > int(time.time()) - RETENTION_S
     for begin in range(0, len(keys), _ASKED_AT_ONCE):
         asked = table.c.key.in_(keys[begin : begin + _ASKED_AT_ONCE])
         found = connection.execute(table.select().where(asked, fresh))
@@ -63,7 +63,7 @@ def remember(connection: Connection, claims: Mapping[str, Claim]) -> None:
     """Write down what new keys stand for, and forget some that have outlived the retention."""
     if not claims:
         return
-    table, now = IDEMPOTENCY_KEYS, time.time()
+    table, now = IDEMPOTENCY_KEYS, int(time.time())
     # Twice as many as come in, so that in the end none is left; not all, which after a quiet week-end might keep every
     # writer waiting.
     expired = db.select(table.c.key).where(table.c.recorded_at <= now - RETENTION_S).order_by(table.c.recorded_at)

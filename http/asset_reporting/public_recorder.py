@@ -9,7 +9,7 @@ from asset_events import AssetEvent
 from asset_reporting.dagster_events import to_dagster_event
 from asset_reporting.event_ids import watch_event_ids
 from asset_reporting.log_entries import RUNLESS, to_dagster_log_event
-from asset_reporting.outcomes import Outcome, Recorded, Unavailable
+from asset_reporting.outcomes import Again, Failed, Outcome, Recorded, Unavailable
 from asset_reporting.recorder import GroupId, Positions, Progress
 from asset_reporting.storage_errors import describe, refusal
 
@@ -28,13 +28,16 @@ class PublicRecorder:
         self._ids = watch_event_ids(instance.event_log_storage)
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:  # noqa: ARG002 # no ledger here
-        """Record in order; after the first `Unavailable` nothing more is tried, so that order holds."""
+        """Record in order; nothing is tried behind an event whose fate is open, so that order holds.
+
+        Behind an `Unavailable` the rest is unavailable too, behind a `Failed` the caller says what may go on.
+        """
         outcomes: list[Outcome] = []
         for event in events:
-            outcome = self._record_one(event)
-            if isinstance(outcome, Unavailable):
-                return outcomes + [outcome] * (len(events) - len(outcomes))
-            outcomes.append(outcome)
+            outcomes.append(self._record_one(event))
+            if isinstance(outcomes[-1], Unavailable | Failed):
+                rest = outcomes[-1] if isinstance(outcomes[-1], Unavailable) else Again()
+                return outcomes + [rest] * (len(events) - len(outcomes))
         return outcomes
 
     def move(self, progress: Sequence[Progress]) -> Outcome | None:  # noqa: ARG002 # no ledger here

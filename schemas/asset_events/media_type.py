@@ -25,15 +25,24 @@ def check_media_type(content_type: str | None, content_encoding: str | None, *, 
         raise _invalid("encoding.unsupported", "The content-encoding must be identity; send the JSON as it is.")
     if content_type is None or not content_type.strip():
         return
-    declared = Message()
-    declared["content-type"] = content_type
-    kind, _, name = declared.get_content_type().partition("/")
+    media_type, charset = _parsed(content_type)
+    kind, _, name = media_type.partition("/")
     taken = name == "json" or name.endswith("+json") or (json_lines and name in _JSON_LINES)
     if kind != "application" or not taken:
         choice = "application/json or application/x-ndjson" if json_lines else "application/json"
         raise _invalid("content_type.unsupported", f"The content-type must be {choice}.")
-    if not _is_utf_8(declared.get_param("charset", "utf-8")):
+    if not _is_utf_8(charset):
         raise _invalid("encoding.unsupported", "The content-type declares another character set; JSON is UTF-8.")
+
+
+def _parsed(content_type: str) -> tuple[str, object]:
+    """Media type and charset; the standard library's mail parser trips over some parameters, which are then neither."""
+    declared = Message()
+    try:
+        declared["content-type"] = content_type
+        return declared.get_content_type(), declared.get_param("charset", "utf-8")
+    except Exception:  # noqa: BLE001 - whatever it is, the header cannot be read
+        return "", None
 
 
 def _is_utf_8(charset: object) -> bool:

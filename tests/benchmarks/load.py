@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._answer = b""
         self._send()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # asyncio's
         if not self.done.done():
             self.done.set_exception(ConnectionError("the server closed a connection"))
 

@@ -69,7 +69,8 @@ def _machine(versions: Mapping[str, str]) -> str:
         )
     )
     databases = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return f"{os.cpu_count()} cores, shared by everything below, Python {platform.python_version()}, {databases}, {packages}.\n"
+    machine = f"{os.cpu_count()} cores, shared by everything below, Python {platform.python_version()}"
+    return f"{machine}, {databases}, {packages}.\n"
 
 
 def _rows(lines: Sequence[Line], database: str) -> list[tuple[str, ...]]:

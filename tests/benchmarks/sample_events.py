@@ -1,4 +1,4 @@
-"""The events that every contender records: three kinds, mixed, over fifty assets; nothing that stock Dagster refuses."""
+"""The events that every contender records: three kinds, mixed, over fifty assets, all good for stock Dagster."""
 
 from __future__ import annotations
 

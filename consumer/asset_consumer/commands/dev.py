@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ def dev(home: Path, port: int | None, ui: bool, ui_port: int) -> None:  # noqa: 
     settings = load_settings(None, os.environ)
     if port is not None:
         settings = settings.model_copy(update={"http": settings.http.model_copy(update={"port": port})})
+    terminal: object = sys.stdout
+    if isinstance(terminal, TextIOWrapper):
+        terminal.reconfigure(errors="replace")  # a terminal without Unicode shows "?", and nothing fails for it
     console = Console(highlight=False)
     configure_logging("text", "INFO")
     log = logging.root.handlers[0]
