@@ -138,7 +138,7 @@ def without_run_view(storage: Any) -> None:
         connection.execute(db.text("DROP TABLE event_logs"))
 
 
-@pytest.mark.parametrize("broken", [gone("run_connection"), without_run_view])
+@pytest.mark.parametrize("broken", [gone("run_connection"), without_run_view], ids=["gone", "empty"])
 def test_a_run_view_that_cannot_be_written_means_the_public_recorder(
     sqlite: Database, broken: Break, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -43,7 +43,7 @@ class HttpSettings(Section):
 
 
 class ManagementSettings(Section):
-    """Where `consume` answers `/livez`, `/readyz` and `/metrics`; `serve` answers them on its own port."""
+    """Where `consume` answers `/livez` and `/readyz`; `serve` answers them on its own port."""
 
     host: Name = "127.0.0.1"
     """Address to listen on; `0.0.0.0` where a kubelet or Prometheus asks from outside."""
