@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from dagster import DagsterInstance
@@ -146,15 +147,17 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite(_sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
-    """SQLite, in files of this test."""
+def sqlite(_sqlite_template: Path) -> Iterator[Database]:
+    """SQLite, in files of this test: in memory where the system has a folder for that, since each commit is flushed."""
+    memory = "/dev/shm"  # noqa: S108 # nothing is shared through it: the folder inside is of this test alone
+    with TemporaryDirectory(prefix="asset-bridge-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
 
-    def new_home() -> Path:
-        return Path(shutil.copytree(_sqlite_template, tmp_path / f"home{next(_numbers)}"))
+        def new_home() -> Path:
+            return Path(shutil.copytree(_sqlite_template, Path(folder) / f"home{next(_numbers)}"))
 
-    database = Database("sqlite", new_home)
-    yield database
-    database.close()
+        database = Database("sqlite", new_home)
+        yield database
+        database.close()
 
 
 @pytest.fixture

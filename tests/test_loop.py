@@ -357,6 +357,7 @@ def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
         eventually(lambda: "nowhere" in consumer.reason("broker"))
         assert not consumer.health.ready
         cluster.create_topic("nowhere", 1)
+        cluster.create_topic("nowhere.dlq", 1)
         eventually(lambda: consumer.health.ready, timeout_s=30)
 
 

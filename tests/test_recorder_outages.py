@@ -36,7 +36,7 @@ def name(postgres: PostgresDatabases) -> str:
 @pytest.fixture
 def instance(postgres: PostgresDatabases, postgresql: Database, name: str) -> DagsterInstance:
     """Reaches the database without the proxy, and sees what is really there."""
-    return postgresql.open(postgres.home(name))
+    return pooled(postgresql.open(postgres.home(name)))
 
 
 @pytest.fixture
@@ -49,10 +49,13 @@ def proxy(postgres: PostgresDatabases) -> Iterator[PostgresProxy]:
 def behind_proxy(
     postgres: PostgresDatabases, postgresql: Database, name: str, proxy: PostgresProxy
 ) -> TransactionalRecorder:
-    """Keeps its connections open, as `serve` and `consume` do."""
-    instance = postgresql.open(postgres.home(name, port=proxy.port))
+    return placed(pooled(postgresql.open(postgres.home(name, port=proxy.port))))
+
+
+def pooled(instance: DagsterInstance) -> DagsterInstance:
+    """Keep connections open, as `serve` and `consume` do, and wait for no statement for ever."""
     instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=2)
-    return placed(instance)
+    return instance
 
 
 def placed(instance: DagsterInstance) -> TransactionalRecorder:
@@ -161,8 +164,9 @@ def test_a_server_that_stops_while_a_batch_waits_holds_it_until_it_is_back(
 
 
 def test_a_database_that_is_read_only_holds_the_batch(
-    postgres: PostgresDatabases, name: str, instance: DagsterInstance
+    postgres: PostgresDatabases, postgresql: Database, name: str
 ) -> None:
+    instance = postgresql.open(postgres.home(name))
     recorder = placed(instance)
     before = all_rows(instance)
     postgres.server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

@@ -19,7 +19,7 @@ REPEAT_S: Final = 60.0
 
 
 class _OncePerMinute(logging.Filter):
-    """Lets one line of each kind (`FAIL`, `ERROR`, ...) through a minute, as a warning: librdkafka tries again."""
+    """Lets one line of each kind and client through a minute, as a warning: librdkafka tries again by itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _OncePerMinute(logging.Filter):
         """Decide on one line; a fatal error is always told."""
         if record.levelno >= logging.CRITICAL:
             return True
-        kind, now = record.getMessage().split(" ", 1)[0], time.monotonic()
+        kind, now = " ".join(record.getMessage().split(" ", 2)[:2]), time.monotonic()  # `FAIL [client#consumer-1]`
         if now - self._said.get(kind, -REPEAT_S) < REPEAT_S:
             return False
         self._said[kind] = now

@@ -18,6 +18,7 @@ from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
 from asset_consumer.commits import Commits, commit_metadata
+from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error
 from asset_consumer.lane import Lane
 from asset_consumer.positions import ASK_S, LedgerAccess, position
@@ -41,15 +42,11 @@ POLL_S = 0.2
 """Longest wait for a record: also how quickly the loop notices a stop or a retry that is due."""
 
 PATIENCE_S = 1.0
-"""How long work may take before the loop pauses its partitions and polls while waiting.
-
-Not polling for a second delays a rebalance by as much; pausing costs more: what was prefetched is thrown away, and
-librdkafka takes up to a second to fetch again after a resume (measured with 2.16).
-"""
+"""How long work may take before the loop pauses its partitions and polls while waiting: pausing throws away what was
+prefetched, and librdkafka takes up to a second to fetch again after a resume (measured with 2.16)."""
 
 LOOK_EVERY_S = 5.0
-"""How often storage and dead-letter topics are looked at while there is nothing to do: readiness must not wait for an
-event to find out."""
+"""How often storage and dead-letter topics are looked at at rest: readiness must not wait for an event to find out."""
 
 SILENCE_S = 15.0
 """How long work may take before readiness says so: as long as Dagster lets a statement run (15 s)."""
@@ -96,7 +93,7 @@ class ConsumerLoop:
         self._position()
         self._work()
         self._assignment.pause_where(self._waits)
-        self._commit()
+        self._commits.commit(self._consumer, self._assignment.lanes.values())
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
         show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
@@ -215,7 +212,7 @@ class ConsumerLoop:
             else:
                 lane.advance()
                 obstacle = settlement.obstacles.get(lane)
-                _hold_or_release(lane, obstacle.reason if obstacle else None)
+                hold_or_release(lane, obstacle.reason if obstacle else None)
 
     def _note_outage(self, reason: str | None) -> None:
         """Begin, prolong or end the one outage that holds all partitions."""
@@ -234,9 +231,6 @@ class ConsumerLoop:
         full = len(lane.pending) >= self._road.options.batch_max_records
         return not lane.positioned or full or self._outage is not None or lane.hold is not None
 
-    def _commit(self) -> None:
-        self._commits.commit(self._consumer, self._assignment.lanes.values())
-
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
         if self._under_way is not None:
@@ -252,15 +246,3 @@ class ConsumerLoop:
         self._consumer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
         happenings.left_group()
-
-
-def _hold_or_release(lane: Lane, reason: str | None) -> None:
-    if reason is None:
-        if lane.hold is not None:
-            happenings.released(lane.name, lane.hold.reason)
-        lane.hold = None
-    elif lane.hold is None:
-        lane.hold = held(reason)
-        happenings.lane_held(lane.name, reason)
-    else:
-        lane.hold.again(reason)
