@@ -129,7 +129,7 @@ def test_a_writer_that_freezes_in_mid_transaction_does_not_keep_the_others_waiti
     proxy: PostgresProxy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writers_lock, "IDLE_MS", 300)
+    monkeypatch.setattr(writers_lock, "IDLE_MS", 1000)
     proxy.fail("INSERT INTO asset_keys", "freeze")
     frozen = in_background(behind_proxy)
     assert proxy.met.wait(20)

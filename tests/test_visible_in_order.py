@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as db
+from consuming import eventually
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
-from databases import Database
+from databases import Database, PostgresDatabases
 from recorder_events import check, event, recorded_ids
 
 from asset_events import AssetEvent
 from asset_reporting import transactional_recorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
+
+WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 WRITERS, BATCHES, ASSET = 4, 25, AssetKey("a")
 
@@ -50,39 +54,80 @@ def write_at_full_speed(recorder: TransactionalRecorder) -> list[int]:
     return ids
 
 
-def late_commits(instance: DagsterInstance, seconds: float) -> None:
-    """Widen the window between the first id and the commit, so that what could overlap does."""
-    db.event.listen(instance.event_log_storage._engine, "commit", lambda _: time.sleep(seconds))  # type: ignore[attr-defined] # PostgreSQL's
-
-
-def written_and_missed(database: Database, late_s: float) -> tuple[list[int], set[int]]:
-    """Let several writers run beside a reader; what they have written, and what the reader never saw."""
-    home = database.new_home()
-    instances = [database.open(home) for _ in range(WRITERS)]
-    recorders = [TransactionalRecorder(instance) for instance in instances]
-    for place, instance in enumerate(instances):
-        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=2)
-        late_commits(instance, late_s * place)
-    reader = Reader(database.open(home))
-    with ThreadPoolExecutor(WRITERS) as pool:
-        writing = [pool.submit(write_at_full_speed, recorder) for recorder in recorders]
-        reader.read_until(lambda: all(future.done() for future in writing))
-    written = [event_id for future in writing for event_id in future.result()]
-    assert len(set(reader.seen)) == len(reader.seen)
-    return written, set(written) - set(reader.seen)
+def before_commit(instance: DagsterInstance, do: Callable[[], None]) -> None:
+    """Do something in each transaction of this instance when only the commit is left."""
+    db.event.listen(instance.event_log_storage._engine, "commit", lambda _: do())  # type: ignore[attr-defined] # PostgreSQL's
 
 
 @pytest.mark.parametrize("late_s", [0, 0.002])
 def test_a_reader_that_never_looks_back_misses_nothing_of_several_writers(postgresql: Database, late_s: float) -> None:
-    written, missed = written_and_missed(postgresql, late_s)
+    """`late_s` widens the window between the first id and the commit, so that what can overlap does."""
+    home = postgresql.new_home()
+    instances = [postgresql.open(home) for _ in range(WRITERS)]
+    recorders = [TransactionalRecorder(instance) for instance in instances]
+    for instance in instances:
+        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=2)
+        before_commit(instance, lambda: time.sleep(late_s))
+    reader = Reader(postgresql.open(home))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        writing = [pool.submit(write_at_full_speed, recorder) for recorder in recorders]
+        reader.read_until(lambda: all(future.done() for future in writing))
+    written = [event_id for future in writing for event_id in future.result()]
 
     assert len(written) > WRITERS * BATCHES
-    assert missed == set()
+    assert reader.seen == sorted(written)
 
 
-def test_without_the_writers_lock_it_would(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+class HeldCommit:
+    """A writer that has taken its ids and stands before its commit until it is let go."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+        self._recorder = TransactionalRecorder(instance)
+        before_commit(instance, self._wait)
+
+    def write(self) -> list[int]:
+        return recorded_ids(self._recorder.record([event()]))
+
+    def _wait(self) -> None:
+        self.reached.set()
+        assert self.let_go.wait(30)
+
+
+def test_a_later_writer_waits_for_the_commit_of_an_earlier_one(
+    postgresql: Database, postgres: PostgresDatabases
+) -> None:
+    home = postgresql.new_home()
+    held, later = HeldCommit(postgresql.open(home)), TransactionalRecorder(postgresql.open(home))
+    reader = Reader(postgresql.open(home))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(held.write)
+        assert held.reached.wait(30)
+        second = pool.submit(later.record, [event()])
+        eventually(lambda: postgres.server.execute(WAITING))
+        reader.read()
+        held.let_go.set()
+        ids = first.result() + recorded_ids(second.result())
+    reader.read()
+
+    assert reader.seen == ids
+
+
+def test_without_the_writers_lock_the_reader_would_miss_the_earlier_one(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = postgresql.new_home()
+    held, later = HeldCommit(postgresql.open(home)), TransactionalRecorder(postgresql.open(home))
+    reader = Reader(postgresql.open(home))
     monkeypatch.setattr(transactional_recorder, "take_writers_lock", lambda _: None)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(held.write)
+        assert held.reached.wait(30)
+        seen = recorded_ids(later.record([event("b")]))
+        reader.read()
+        held.let_go.set()
+        missed = first.result()
+    reader.read()
 
-    _, missed = written_and_missed(postgresql, late_s=0.002)
-
-    assert missed
+    assert missed < seen
+    assert reader.seen == []
