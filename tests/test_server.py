@@ -76,6 +76,15 @@ def test_names_no_software_in_its_answers(server: HttpServer) -> None:
     assert "server" not in requests.get(f"http://127.0.0.1:{server.port}/", timeout=10).headers
 
 
+def test_answers_go_out_at_once_instead_of_waiting_for_the_clients_acknowledgement(server: HttpServer) -> None:
+    with requests.Session() as client:
+        client.get(f"http://127.0.0.1:{server.port}/", timeout=10)
+        (connection,) = server._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_taken_port_is_a_clear_error(server: HttpServer, story: Story) -> None:
     second = HttpServer(story.app(), "127.0.0.1", server.port)
 
