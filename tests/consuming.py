@@ -73,6 +73,10 @@ class FaultyRecorder:
     def guarantee(self) -> str:
         return self.inner.guarantee
 
+    @property
+    def batch_events(self) -> int:
+        return self.inner.batch_events
+
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
         self.calls += 1
         self.entered.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -49,6 +50,7 @@ def open_reporting(
             targets = _targets(settings, workspace)
             reporting = _when_available(lambda: reporting_context(instance, targets), stop)
             _say_recorder(reporting)
+            _spare_the_collector()
             yield reporting, workspace
 
 
@@ -113,3 +115,13 @@ def _say_recorder(reporting: ReportingContext) -> None:
     recorder = reporting.recorder
     fields = {"happening": "recorder", "recorder": recorder.name, "guarantee": recorder.guarantee}
     _log.info("Events are recorded by the %s recorder: %s.", recorder.name, recorder.guarantee, extra=fields)
+
+
+def _spare_the_collector() -> None:
+    """Leave out of every later collection the 200,000 objects made so far, which stay: a third of a drain's time.
+
+    A batch is tens of thousands of objects that are gone with it: no cause for looking at them seventy times.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

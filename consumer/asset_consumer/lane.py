@@ -7,6 +7,7 @@ old object: identity is the fence, so there is no epoch to compare.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -88,3 +89,21 @@ class Lane:
         """Move the position over the contiguous prefix of settled records."""
         while self.pending and self.pending[0].done:
             self.position = self.pending.popleft().record.offset + 1
+
+
+def share_out(lanes: Iterable[Lane], room: int) -> list[tuple[Lane, list[Item]]]:
+    """The next batch: as evenly as the lanes can fill it, so that a busy lane does not starve the others."""
+    ready = sorted((lane for lane in lanes if lane.ready), key=lambda lane: len(lane.pending))
+    work: list[tuple[Lane, list[Item]]] = []
+    for left, lane in zip(range(len(ready), 0, -1), ready, strict=True):
+        work.append((lane, lane.take(max(1, room // left))))
+        room -= len(work[-1][1])
+    return work
+
+
+def waiting(lanes: Iterable[Lane]) -> int:
+    """How many records could be worked on now.
+
+    No more are taken than are worked off: a lane that runs full is paused, and what is prefetched for it thrown away.
+    """
+    return sum(len(lane.pending) for lane in lanes if lane.ready)

@@ -20,7 +20,7 @@ from asset_consumer.backoff import Backoff, held
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error
-from asset_consumer.lane import Lane
+from asset_consumer.lane import Lane, share_out, waiting
 from asset_consumer.positions import ASK_S, LedgerAccess, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
@@ -103,7 +103,8 @@ class ConsumerLoop:
         try:
             first = self._consumer.poll(timeout_s)
             if first is not None:
-                rest = self._consumer.consume(max(1, self._road.options.batch_max_records - 1), 0)
+                room = self._batch_records - 1 - waiting(self._assignment.lanes.values())
+                rest = self._consumer.consume(max(1, room), 0)
                 for message in (first, *rest):
                     self._take(message)
         except KafkaException as error:
@@ -166,10 +167,11 @@ class ConsumerLoop:
         self._conclude(work, settlement)
 
     def _collect(self) -> Work:
-        """The next batch, in the order of each lane; shared evenly, so that a busy lane does not starve the others."""
-        ready = [lane for lane in self._assignment.lanes.values() if lane.ready]
-        share = max(1, self._road.options.batch_max_records // max(1, len(ready)))
-        return [(lane, lane.take(share)) for lane in ready]
+        return share_out(self._assignment.lanes.values(), self._batch_records)
+
+    @property
+    def _batch_records(self) -> int:
+        return min(self._road.options.batch_max_records, self._road.reporting.recorder.batch_events)
 
     def _look_around(self) -> None:
         """With nothing to do: does the storage answer, and could a dead letter be written?"""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import sqlalchemy as db
+
 from asset_reporting.bridge_tables import OFFSETS
 from asset_reporting.recorder import GroupId, Positions, Progress
 from asset_reporting.upsert import upsert
@@ -22,43 +24,33 @@ class LedgerMovedError(Exception):
 
 
 def advance(connection: Connection, progress: Iterable[Progress]) -> None:
-    """Move the ledger from each start to each next offset; ordered, so that two writers cannot deadlock.
+    """Move the ledger from each start to each next offset: a compare-and-set of two statements, however many.
 
     Raises:
         LedgerMovedError: One of them does not begin where the ledger stands; roll back.
     """
-    table = OFFSETS
-    for step in sorted(progress, key=lambda one: (one.topic, one.partition)):
-        moved = connection.execute(
-            table.update()
-            .where(
-                table.c.cluster_id == step.group.cluster_id,
-                table.c.group_id == step.group.group_id,
-                table.c.topic == step.topic,
-                table.c.partition == step.partition,
-                table.c.next_offset == step.start_offset,
-            )
-            .values(next_offset=step.next_offset)
-        )
-        if moved.rowcount != 1:
+    by_group: dict[GroupId, list[Progress]] = {}
+    for step in progress:
+        by_group.setdefault(step.group, []).append(step)
+    for group, steps in by_group.items():
+        stands = _positions(connection, _rows_of(group).with_for_update())
+        if any(stands.get((step.topic, step.partition)) != step.start_offset for step in steps):
             raise LedgerMovedError
+        place(connection, group, {(step.topic, step.partition): step.next_offset for step in steps})
 
 
 def read(connection: Connection, group: GroupId) -> dict[tuple[str, int], int]:
     """The next offset of every partition the ledger knows of this group."""
-    table = OFFSETS
-    found = connection.execute(
-        table.select().where(table.c.cluster_id == group.cluster_id, table.c.group_id == group.group_id)
-    )
-    return {(row.topic, row.partition): row.next_offset for row in found}
+    return _positions(connection, _rows_of(group))
 
 
 def place(connection: Connection, group: GroupId, offsets: Positions) -> None:
     """Set where partitions stand, at their first use or after an operator's reset."""
     if not offsets:
         return
+    statement = upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"])
     connection.execute(
-        upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"]),
+        statement.returning(OFFSETS.c.next_offset),  # with which SQLAlchemy sends one statement, not one for each
         [
             {
                 "cluster_id": group.cluster_id,
@@ -70,3 +62,14 @@ def place(connection: Connection, group: GroupId, offsets: Positions) -> None:
             for (topic, partition), offset in sorted(offsets.items())
         ],
     )
+
+
+def _rows_of(group: GroupId) -> db.Select[tuple[str, int, int]]:
+    table = OFFSETS
+    return db.select(table.c.topic, table.c.partition, table.c.next_offset).where(
+        table.c.cluster_id == group.cluster_id, table.c.group_id == group.group_id
+    )
+
+
+def _positions(connection: Connection, rows: db.Select[tuple[str, int, int]]) -> dict[tuple[str, int], int]:
+    return {(topic, partition): offset for topic, partition, offset in connection.execute(rows)}

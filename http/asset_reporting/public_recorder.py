@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asset_events import AssetEvent
+from asset_reporting.batch_size import FIRST_EVENTS
 from asset_reporting.dagster_events import to_dagster_event
 from asset_reporting.event_ids import watch_event_ids
 from asset_reporting.log_entries import RUNLESS, to_dagster_log_event
@@ -22,6 +23,7 @@ class PublicRecorder:
 
     name = "public"
     guarantee = "at-least-once"
+    batch_events = FIRST_EVENTS
 
     def __init__(self, instance: DagsterInstance) -> None:
         self._instance = instance

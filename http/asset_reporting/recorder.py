@@ -49,6 +49,11 @@ class Recorder(Protocol):
         """What a crash at the worst moment leaves behind: `at-least-once` or `exactly-once`."""
         ...
 
+    @property
+    def batch_events(self) -> int:
+        """How many events to hand over at a time, at most; it may change from one batch to the next."""
+        ...
+
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
         """Record events in order; one outcome per event, in the same order. Does not raise.
 

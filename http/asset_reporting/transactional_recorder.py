@@ -19,6 +19,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from asset_events import AssetEvent
 from asset_reporting import ledger
 from asset_reporting.batch_rows import BatchRows, prepare
+from asset_reporting.batch_size import FIRST_EVENTS, adapted
 from asset_reporting.batch_transaction import write
 from asset_reporting.bridge_tables import METADATA
 from asset_reporting.claims import KeyReusedError, Keys, write_once
@@ -48,6 +49,7 @@ class TransactionalRecorder:
         storage: Any = instance.event_log_storage  # which of the two it is was checked by the chooser
         self._storage = storage
         self._writer = threading.Lock()
+        self.batch_events = FIRST_EVENTS
         self.window_s = 0.0
         """Seconds between taking the writers' lock and the commit, of the last batch."""
         with self._transaction() as connection:  # one at a time: several processes may start at once
@@ -104,6 +106,7 @@ class TransactionalRecorder:
         with self._transaction() as connection:
             ledger.advance(connection, progress)
             outcomes = write_once(connection, keys, rows, lambda fresh: write(connection, fresh))
+        self.batch_events = adapted(self.batch_events, len(rows.entries), self.window_s)
         self._mirror(rows.pick([index for index, outcome in enumerate(outcomes) if not outcome.replayed]))
         return [*outcomes]
 

@@ -1,6 +1,6 @@
 """Measure asset-bridge beside what it stands in for, in one run on this machine, and write `docs/performance.md`.
 
-    .venv/bin/python tests/benchmarks/bench.py [--quick] [--write]
+    .venv/bin/python tests/benchmarks/bench.py [--quick]
 
 Takes some ten minutes, or two with --quick. Real processes, real sockets, real flushes to disk.
 """

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def http(home: Home, command: tuple[str, ...], connections: int, requests: int) 
     own = ("--port", str(port)) if command == STOCK else ("serve",)
     settings = {"ASSET_BRIDGE_HTTP__PORT": str(port), "ASSET_BRIDGE_LOG_LEVEL": "WARNING"}
     with _running((*command, *own), home, settings) as pid:
-        _await_port(port)
+        _await(f"http://127.0.0.1:{port}{'/server_info' if command == STOCK else '/readyz'}")
         _load(port, connections, WARM_UP)
         before_s = cpu_s(pid)
         took_s, latencies_s = _load(port, connections, requests)
@@ -163,7 +164,7 @@ def _load(port: int, connections: int, requests: int) -> tuple[float, list[float
     values = {"port": port, "connections": connections, "requests": requests, "seconds": LOAD_S}
     arguments = [part for name, value in values.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, str(_HERE / "load.py"), *arguments]
-    answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=LOAD_S * 4).stdout)
+    answer = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=LOAD_S * 4).stdout)
     assert answer["failed"] == 0, f"{answer['failed']} requests were not answered with 200"
     return answer["took_s"], answer["latencies_s"]
 
@@ -182,11 +183,12 @@ def _running(command: tuple[str, ...], home: Home, settings: dict[str, str]) -> 
             process.wait()
 
 
-def _await_port(port: int) -> None:
+def _await(address: str) -> None:
+    """Wait until a server answers with success."""
     give_up_at = time.monotonic() + START_S
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            urllib.request.urlopen(address, timeout=START_S).close()  # noqa: S310 # http
         except OSError:
             assert time.monotonic() < give_up_at, "the server does not answer"
             time.sleep(0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -36,11 +37,11 @@ def show(lines: Sequence[Line]) -> None:
             table.add_column(heading, justify="right" if heading else "left")
         for row in _rows(lines, database):
             table.add_row(*row)
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else 130).print(table)
 
 
 def write_page(lines: Sequence[Line], versions: Mapping[str, str], folder: Path) -> None:
-    """Write `performance.md`: the measured part, between the texts that stand in `performance_text.py`."""
+    """Replace the measured part of `performance.md`, and draw the pictures."""
     page = folder / "performance.md"
     before, begin, rest = page.read_text().partition("<!-- measured: bench.py writes this part -->\n")
     _, end, after = rest.partition("<!-- end -->\n")

@@ -1,0 +1,29 @@
+"""How many events to record at a time, so that one transaction is over within a moment.
+
+From its first storage id to its commit a transaction holds back every other writer of ours, and a writer that is none
+of ours may overtake it (docs/guarantees.md): the shorter, the better. What fits depends on database, disk and events.
+"""
+
+from __future__ import annotations
+
+WINDOW_S = 0.05
+"""How long a transaction shall hold the writers' lock: tens of milliseconds, as a human does not notice."""
+
+FIRST_EVENTS = 1000
+"""Where to begin: about right for a PostgreSQL nearby."""
+
+LEAST_EVENTS, MOST_EVENTS = 100, 10_000
+"""Below, each event pays for the flush to disk; above, what is gained cannot be measured."""
+
+_FASTEST_DOWN, _FASTEST_UP = 0.5, 1.1
+
+
+def adapted(size: int, events: int, window_s: float) -> int:
+    """The next batch size, once `events` have held the lock for `window_s` seconds: down quickly, up slowly.
+
+    A batch of less than half the size says nothing about a full one, whose fixed cost is spread over more.
+    """
+    if 2 * events < size:
+        return size
+    fitting = events / size * min(max(WINDOW_S / max(window_s, 1e-6), _FASTEST_DOWN), _FASTEST_UP)
+    return min(max(round(size * fitting), LEAST_EVENTS), MOST_EVENTS)
