@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from asset_reporting import metrics
+
 if TYPE_CHECKING:
     import pytest
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 def assert_lesser_recorder(recorder: Recorder, caplog: pytest.LogCaptureFixture, *reasons: str) -> None:
     assert (recorder.name, recorder.guarantee) == ("public", "at-least-once")
+    (exported,) = metrics.RECORDER.collect()
+    assert [sample.labels["recorder"] for sample in exported.samples] == ["public"]
     (warning,) = [record for record in caplog.records if record.name == "asset_bridge.storage"]
     assert warning.levelno == logging.WARNING
     message = warning.getMessage()

@@ -13,9 +13,12 @@ from dagster_tables import all_rows
 from databases import Database
 from recorder_events import GROUP, check, event, kinds, progress, recorded_ids
 
+from asset_consumer.dagster_instance import open_reporting
+from asset_consumer.settings import Settings, StorageSettings
 from asset_events import ERROR_CODES, AssetEvent, MaterializationEvent, TypedMetadata, parse_event, parse_parts
 from asset_reporting import idempotency
 from asset_reporting.bridge_tables import IDEMPOTENCY_KEYS
+from asset_reporting.handlers import report
 from asset_reporting.idempotency import RETENTION_S, fingerprint
 from asset_reporting.outcomes import Outcome, Recorded, Rejected
 from asset_reporting.transactional_recorder import TransactionalRecorder
@@ -177,6 +180,18 @@ def test_a_key_may_be_used_for_another_event_when_its_retention_is_over(
     assert replays(recorder.record([keyed(name="b")])) == [False]
     assert replays(recorder.record([keyed(name="b")])) == [True]
     assert len(runless_events(each_database)) == 2
+
+
+def test_the_retention_is_what_the_setting_says(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(database.new_home()))
+    settings = Settings(storage=StorageSettings(idempotency_retention_days=1))
+    with open_reporting(settings, threading.Event()) as (reporting, workspace):
+        assert replays(report(reporting, [keyed()])) == [False]
+        grow_older(workspace.instance, 24 * 3600 - 60)
+        assert replays(report(reporting, [keyed()])) == [True]
+        grow_older(workspace.instance, 61)
+
+        assert replays(report(reporting, [keyed()])) == [False]
 
 
 def test_keys_whose_retention_is_over_are_forgotten_as_new_ones_come_and_never_all_at_once(

@@ -29,6 +29,8 @@ _log = logging.getLogger("asset_bridge.storage")
 
 T = TypeVar("T")
 
+DAY_S = 24 * 3600
+
 STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
 """dagster-webserver's own defaults for the two (`--db-statement-timeout`, `--db-pool-recycle`)."""
@@ -48,7 +50,8 @@ def open_reporting(
         _pool_connections(instance, settings.storage.workers)
         with WorkspaceProcessContext(instance, workspace_target(settings)) as workspace:
             targets = _targets(settings, workspace)
-            reporting = _when_available(lambda: reporting_context(instance, targets), stop)
+            retention_s = settings.storage.idempotency_retention_days * DAY_S
+            reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
             _say_recorder(reporting)
             _spare_the_collector()
             yield reporting, workspace

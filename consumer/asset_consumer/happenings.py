@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
+from asset_reporting import metrics
 from asset_reporting.happenings import event_failed, event_recorded, event_rejected
 from asset_reporting.storage_errors import describe
 
@@ -110,6 +111,7 @@ def reset_followed(partition: str, *, ledger: int, to: int) -> None:
 
 def fenced(partitions: list[str]) -> None:
     """The ledger is not where a batch began: another consumer, or this one's own lost commit, had moved it."""
+    metrics.FENCED.inc()
     fields = {"happening": "fenced", "partitions": partitions}
     _log.warning("The offset ledger had moved; its partitions go on from there.", extra=fields)
 

@@ -43,7 +43,7 @@ class HttpSettings(Section):
 
 
 class ManagementSettings(Section):
-    """Where `consume` answers `/livez` and `/readyz`; `serve` answers them on its own port."""
+    """Where `consume` answers `/livez`, `/readyz` and `/metrics`; `serve` answers them on its own port."""
 
     host: Name = "127.0.0.1"
     """Address to listen on; `0.0.0.0` where a kubelet or Prometheus asks from outside."""
@@ -78,6 +78,8 @@ class StorageSettings(Section):
     """Seconds that one HTTP request waits for Dagster's storage before it is answered 503."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     """Posts recorded side by side by the public recorder; the transactional one has one writer."""
+    idempotency_retention_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7
+    """Days for which an idempotency key is remembered; give `serve` and `consume` the same, or the shorter counts."""
 
 
 class Settings(BaseSettings):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES
+from asset_reporting import metrics
 from asset_reporting.answers import one_error
 from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
@@ -98,8 +100,8 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
 
 def create_management_app(health: Health) -> Starlette:
-    """Build the application of the consumer's management port: the probes, and nothing that reports."""
-    return _application(probe_routes(health), [], "GET /livez, /readyz", None)
+    """Build the application of the consumer's management port: probes and metrics, and nothing that reports."""
+    return _application(probe_routes(health), [], "GET /livez, /readyz, /metrics", None)
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
@@ -113,7 +115,7 @@ def report_routes(context: ProcessContext) -> list[BaseRoute]:
 
 
 def probe_routes(health: Health) -> list[BaseRoute]:
-    """Route `/livez` and `/readyz`; both answer from what is known already."""
+    """Route `/livez`, `/readyz` and `/metrics`; all answer from what is known already."""
 
     async def livez(_: Request) -> JSONResponse:
         return _probe_answer(health.liveness(), ok=health.alive)
@@ -122,7 +124,11 @@ def probe_routes(health: Health) -> list[BaseRoute]:
         document = health.report()
         return _probe_answer(document, ok=document["status"] == "ready")
 
-    return [Route("/livez", livez), Route("/readyz", readyz)]
+    async def exposed(request: Request) -> Response:
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.REGISTRY), headers={"Content-Type": media_type})
+
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", exposed)]
 
 
 def _application(

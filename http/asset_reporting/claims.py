@@ -41,7 +41,9 @@ class Keys:
         return cls(keys, {index: idempotency.fingerprint(events[index]) for index in keys})
 
 
-def write_once(connection: Connection, batch: Keys, rows: BatchRows, write: Write) -> list[Recorded]:
+def write_once(
+    connection: Connection, batch: Keys, rows: BatchRows, write: Write, retention_s: float
+) -> list[Recorded]:
     """Write the events that are new, and give repetitions the id of the first; in the order of the batch.
 
     Raises:
@@ -50,13 +52,13 @@ def write_once(connection: Connection, batch: Keys, rows: BatchRows, write: Writ
     if not batch.keys:
         return [Recorded(event_id) for event_id in write(rows)]
     keys, count = batch.keys, len(rows.entries)
-    claims = idempotency.known(connection, sorted(set(keys.values())))
+    claims = idempotency.known(connection, sorted(set(keys.values())), retention_s)
     _refuse_reused(count, batch, claims)
     first = {key: index for index, key in reversed(keys.items()) if key not in claims}
     fresh = [index for index in range(count) if index not in keys or first.get(keys[index]) == index]
     ids = dict(zip(fresh, write(rows.pick(fresh)), strict=True))
     new = {key: Claim(batch.prints[index], ids[index]) for key, index in first.items()}
-    idempotency.remember(connection, new)
+    idempotency.remember(connection, new, retention_s)
     claims |= new
     return [
         Recorded(ids[index]) if index in ids else Recorded(claims[keys[index]].event_id, replayed=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asset_reporting.handlers import ReportingContext
 
 GROUP_EVENTS = 1000
-"""Most events in one transaction: more gain little and make the rest wait."""
+"""Most events in one transaction, or fewer where the recorder says so: more gain little and make the rest wait."""
 
 WAITING_POSTS = GROUP_EVENTS
 """How many posts may wait: what waits, at one event each, is done with the next transaction."""
@@ -39,8 +39,6 @@ class _Post:
 class GroupCommit:
     """Reports posts in groups; for a recorder that records a batch whole or not at all."""
 
-    most_events = GROUP_EVENTS
-
     def __init__(self, context: ReportingContext, deadline_s: float) -> None:
         """Report with this context; `deadline_s` seconds is how long one post may take, waiting included."""
         self._context = context
@@ -48,6 +46,11 @@ class GroupCommit:
         self._writer = StorageThreads(1, deadline_s, waiting_per_worker=WAITING_POSTS, name="asset-bridge-writer")
         self._waiting: deque[_Post] = deque()
         self._lock = threading.Lock()
+
+    @property
+    def most_events(self) -> int:
+        """How many events to report at a time, at most: as many as one short transaction takes."""
+        return min(GROUP_EVENTS, self._context.recorder.batch_events)
 
     async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
         """Report the events of one post, in order; one outcome per event.
@@ -96,7 +99,7 @@ class GroupCommit:
         """The posts that waited longest, as many as fit into one transaction; none once the wanted one has gone."""
         with self._lock:
             group: list[_Post] = []
-            free = GROUP_EVENTS if wanted.waiting else 0
+            free = self.most_events if wanted.waiting else 0
             while self._waiting and free > 0 and (not group or len(self._waiting[0].events) <= free):
                 post = self._waiting.popleft()
                 post.waiting = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.outcomes import Again, Outcome, Rejected, Unavailable
 from asset_reporting.recorders import choose_recorder
 from asset_reporting.storage_errors import describe
@@ -27,9 +28,14 @@ class ReportingContext:
     targets: Targets = field(default_factory=AcceptAll)
 
 
-def reporting_context(instance: DagsterInstance, targets: Targets | None = None) -> ReportingContext:
-    """Build the context for an instance with the best recorder that it supports; raises what its storage raises."""
-    return ReportingContext(choose_recorder(instance), targets or AcceptAll())
+def reporting_context(
+    instance: DagsterInstance, targets: Targets | None = None, key_retention_s: float = RETENTION_S
+) -> ReportingContext:
+    """Build the context for an instance with the best recorder that it supports; raises what its storage raises.
+
+    `key_retention_s` is for how many seconds an idempotency key is remembered.
+    """
+    return ReportingContext(choose_recorder(instance, key_retention_s), targets or AcceptAll())
 
 
 def report(context: ReportingContext, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 RETENTION_S = 7 * 24 * 3600
-"""How long a key is remembered: as long as Kafka keeps records by default (`log.retention.hours=168`)."""
+"""How long a key is remembered unless told otherwise: as long as Kafka keeps records by default
+(`log.retention.hours=168`)."""
 
 _ASKED_AT_ONCE = 5000
 """Keys in one question: SQLite allows 32,766 parameters."""
@@ -48,10 +49,10 @@ def fingerprint(event: AssetEvent) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def known(connection: Connection, keys: Sequence[str]) -> dict[str, Claim]:
+def known(connection: Connection, keys: Sequence[str], retention_s: float) -> dict[str, Claim]:
     """What the keys stand for already; ask with the writers' lock held, so that the answer stays true."""
     table, claims = IDEMPOTENCY_KEYS, dict[str, Claim]()
-    fresh = table.c.recorded_at > int(time.time()) - RETENTION_S
+    fresh = table.c.recorded_at > int(time.time() - retention_s)
     for begin in range(0, len(keys), _ASKED_AT_ONCE):
         asked = table.c.key.in_(keys[begin : begin + _ASKED_AT_ONCE])
         found = connection.execute(table.select().where(asked, fresh))
@@ -59,14 +60,14 @@ def known(connection: Connection, keys: Sequence[str]) -> dict[str, Claim]:
     return claims
 
 
-def remember(connection: Connection, claims: Mapping[str, Claim]) -> None:
+def remember(connection: Connection, claims: Mapping[str, Claim], retention_s: float) -> None:
     """Write down what new keys stand for, and forget some that have outlived the retention."""
     if not claims:
         return
     table, now = IDEMPOTENCY_KEYS, int(time.time())
     # Twice as many as come in, so that in the end none is left; not all, which after a quiet week-end might keep every
     # writer waiting.
-    expired = db.select(table.c.key).where(table.c.recorded_at <= now - RETENTION_S).order_by(table.c.recorded_at)
+    expired = db.select(table.c.key).where(table.c.recorded_at <= int(now - retention_s)).order_by(table.c.recorded_at)
     connection.execute(table.delete().where(table.c.key.in_(expired.limit(2 * len(claims)).scalar_subquery())))
     rows = [
         {"key": key, "event_id": claim.event_id, "fingerprint": claim.fingerprint, "recorded_at": now}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from asset_reporting import metrics
+from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Recorder
 from asset_reporting.self_test import SelfTestError, self_test
@@ -20,11 +22,17 @@ _TRANSACTIONAL = {"PostgresEventLogStorage", "SqliteEventLogStorage"}
 _log = logging.getLogger("asset_bridge.storage")
 
 
-def choose_recorder(instance: DagsterInstance) -> Recorder:
-    """Build the transactional recorder where it is proved to work, else the public one.
+def choose_recorder(instance: DagsterInstance, key_retention_s: float = RETENTION_S) -> Recorder:
+    """Build the transactional recorder where it is proved to work, else the public one, which remembers no keys.
 
     A storage that does not answer raises what it raises: an outage is waited for, no reason for a lesser recorder.
     """
+    recorder = _best_recorder(instance, key_retention_s)
+    metrics.show_recorder(recorder)
+    return recorder
+
+
+def _best_recorder(instance: DagsterInstance, key_retention_s: float) -> Recorder:
     storage = instance.event_log_storage
     if type(storage).__name__ not in _TRANSACTIONAL:
         return _public(instance, f"{type(storage).__name__} has no transactions that we know")
@@ -32,7 +40,7 @@ def choose_recorder(instance: DagsterInstance) -> Recorder:
         self_test(storage)
     except SelfTestError as error:
         return _public(instance, f"the self-test failed: {error}")
-    return TransactionalRecorder(instance)
+    return TransactionalRecorder(instance, key_retention_s)
 
 
 def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:

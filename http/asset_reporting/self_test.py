@@ -102,8 +102,9 @@ def _try_ours(connection: Connection) -> None:
         METADATA.create_all(connection)
         ledger.place(connection, group, {(_NAME, 0): 1})
         ledger.advance(connection, [Progress(group, _NAME, 0, 1, 2)])
-        idempotency.remember(connection, {_NAME: claim})
-        kept = ledger.read(connection, group), idempotency.known(connection, [_NAME])
+        idempotency.remember(connection, {_NAME: claim}, idempotency.RETENTION_S)
+        known = idempotency.known(connection, [_NAME], idempotency.RETENTION_S)
+        kept = ledger.read(connection, group), known
     except Exception as error:
         if not is_misfit(error):
             raise

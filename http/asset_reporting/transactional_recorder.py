@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
 from asset_events import AssetEvent
-from asset_reporting import ledger
+from asset_reporting import ledger, metrics
 from asset_reporting.batch_rows import BatchRows, prepare
 from asset_reporting.batch_size import FIRST_EVENTS, adapted
 from asset_reporting.batch_transaction import write
 from asset_reporting.bridge_tables import METADATA
 from asset_reporting.claims import KeyReusedError, Keys, write_once
+from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.log_entries import RUNLESS
 from asset_reporting.outcomes import Again, Fenced, Outcome, Unavailable
 from asset_reporting.recorder import GroupId, Positions, Progress
@@ -44,14 +46,16 @@ class TransactionalRecorder:
     name = "transactional"
     guarantee = "exactly-once"
 
-    def __init__(self, instance: DagsterInstance) -> None:
-        """Make our two tables where they are not there yet; raises what the database raises."""
+    def __init__(self, instance: DagsterInstance, key_retention_s: float = RETENTION_S) -> None:
+        """Make our two tables where they are not there yet; raises what the database raises.
+
+        `key_retention_s` is for how many seconds an idempotency key is remembered.
+        """
         storage: Any = instance.event_log_storage  # which of the two it is was checked by the chooser
         self._storage = storage
         self._writer = threading.Lock()
+        self._key_retention_s = key_retention_s
         self.batch_events = FIRST_EVENTS
-        self.window_s = 0.0
-        """Seconds between taking the writers' lock and the commit, of the last batch."""
         with self._transaction() as connection:  # one at a time: several processes may start at once
             METADATA.create_all(connection)
 
@@ -103,21 +107,32 @@ class TransactionalRecorder:
             ledger.place(connection, group, offsets)
 
     def _write(self, rows: BatchRows, keys: Keys, progress: Sequence[Progress]) -> list[Outcome]:
-        with self._transaction() as connection:
+        with self._transaction(events=len(rows.entries)) as connection:
             ledger.advance(connection, progress)
-            outcomes = write_once(connection, keys, rows, lambda fresh: write(connection, fresh))
-        self.batch_events = adapted(self.batch_events, len(rows.entries), self.window_s)
+            fresh = partial(write, connection)
+            outcomes = write_once(connection, keys, rows, fresh, self._key_retention_s)
         self._mirror(rows.pick([index for index, outcome in enumerate(outcomes) if not outcome.replayed]))
         return [*outcomes]
 
     @contextmanager
-    def _transaction(self) -> Generator[Connection]:
+    def _transaction(self, events: int = 0) -> Generator[Connection]:
         """One transaction that holds the writers' lock: in this process, and against every other of ours."""
-        with self._writer, self._storage.index_transaction() as connection:
-            take_writers_lock(connection)
-            began = time.monotonic()
-            yield connection
-        self.window_s = time.monotonic() - began
+        asked = time.monotonic()
+        with self._writer:
+            with self._storage.index_transaction() as connection:
+                take_writers_lock(connection)
+                began = time.monotonic()
+                yield connection
+            self._adapt(events, waited_s=began - asked, window_s=time.monotonic() - began)
+
+    def _adapt(self, events: int, *, waited_s: float, window_s: float) -> None:
+        """Note how long a batch has held the writers' lock, and make the next one fit."""
+        if events:
+            self.batch_events = adapted(self.batch_events, events, window_s)
+            metrics.LOCK_WAIT.observe(waited_s)
+            metrics.WINDOW.observe(window_s)
+            metrics.BATCH_EVENTS.observe(events)
+            metrics.BATCH_LIMIT.set(self.batch_events)
 
     def _mirror(self, rows: BatchRows) -> None:
         """SQLite keeps runless events a second time, in the file of the run without a name, for Dagster's run view.

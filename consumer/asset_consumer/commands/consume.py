@@ -24,6 +24,7 @@ def consume(config: Path | None) -> None:
 
     \b
     GET  /livez, /readyz on port 8081                 alive; ready, with reasons
+    GET  /metrics on port 8081                        for Prometheus
     """  # noqa: D301 # \b is click's mark for a block that keeps its lines
     settings = load_settings(config, os.environ)
     configure_logging(settings.log_format, settings.log_level)
