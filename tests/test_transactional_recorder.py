@@ -15,7 +15,7 @@ from recorder_events import GROUP, check, event, kinds, progress, recorded_ids, 
 
 from asset_events import AssetEvent
 from asset_reporting.outcomes import Failed, Fenced, Rejected
-from asset_reporting.recorder import GroupId
+from asset_reporting.recorder import GroupId, Progress
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 
@@ -97,6 +97,31 @@ def test_every_offender_of_a_batch_is_found_and_the_rest_is_recorded_without_the
 @pytest.mark.parametrize("bad", [{"partition": "\ud800"}, {"data_version": "\ud800"}])
 def test_text_that_no_database_can_encode_is_rejected(recorder: TransactionalRecorder, bad: dict[str, str]) -> None:
     assert kinds(recorder.record([event(), unchecked(**bad), event()])) == ["Again", "Rejected", "Again"]
+
+
+def test_a_transaction_takes_as_many_round_trips_for_many_events_as_for_few(postgresql: Database) -> None:
+    """Each would lengthen the time for which the writers' lock is held."""
+    instance = postgresql.open()
+    recorder = TransactionalRecorder(instance)
+    recorder.place(GROUP, {("events", partition): 0 for partition in range(16)})
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.extend([statement] * (len(parameters) if isinstance(parameters, list) else 1))
+
+    db.event.listen(instance.event_log_storage._engine, "before_cursor_execute", note)  # type: ignore[attr-defined] # an SQL storage's
+
+    def round_trips(events: int) -> int:
+        batch: list[AssetEvent] = []
+        for number in range(events):
+            fields = {"idempotency_key": f"{events}/{number}", "partition": f"p{number}"}
+            batch += [event(f"a{number}", data_version="v", **fields), check(f"a{number}", partition=f"p{number}")]
+        steps = [Progress(GROUP, "events", partition, 0 if events == 1 else 1, events) for partition in range(16)]
+        statements.clear()
+        recorded_ids(recorder.record(batch, steps))
+        return len(statements)
+
+    assert round_trips(1) == round_trips(300) < 15
 
 
 def test_a_value_that_is_too_long_for_an_index_is_rejected(postgresql: Database) -> None:

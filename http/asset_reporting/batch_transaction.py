@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import sqlalchemy as db
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
@@ -14,7 +13,7 @@ from dagster._core.storage.event_log.schema import (
 )
 
 from asset_reporting.batch_rows import BatchRows, Row, asset_rows, check_rows, tag_rows
-from asset_reporting.bulk_insert import insert_for_ids, insert_rows
+from asset_reporting.bulk_rows import delete_rows, insert_for_ids, insert_rows
 from asset_reporting.upsert import upsert
 
 if TYPE_CHECKING:
@@ -38,25 +37,12 @@ def _write_catalog(connection: Connection, rows: Sequence[Row]) -> None:
     ):
         matching = [row for row in rows if row.keys() - {"asset_key"} == columns]
         if matching:
-            statement = upsert(connection, AssetKeyTable, ["asset_key"], sorted(columns))
-            # Only with RETURNING does SQLAlchemy send one statement for all rows; without, one round trip for each.
-            connection.execute(statement.returning(AssetKeyTable.c.asset_key), matching)
+            connection.execute(upsert(connection, AssetKeyTable, ["asset_key"], sorted(columns)), matching)
 
 
 def _write_checks(connection: Connection, rows: Sequence[Row]) -> None:
     """A repeated result of a partitioned check takes the place of the earlier one, whose event stays in the log."""
-    table = AssetCheckExecutionsTable
-    repeated = [
-        {"old_asset": row["asset_key"], "old_check": row["check_name"], "old_partition": row["partition"]}
-        for row in rows
-        if row["partition"] is not None
-    ]
-    if repeated:
-        same = (
-            (table.c.asset_key == db.bindparam("old_asset"))
-            & (table.c.check_name == db.bindparam("old_check"))
-            & (table.c.run_id == "")
-            & (table.c.partition == db.bindparam("old_partition"))
-        )
-        connection.execute(table.delete().where(same), repeated)
-    insert_rows(connection, table, rows)
+    identity = ("asset_key", "check_name", "run_id", "partition")
+    earlier = [{name: row[name] for name in identity} for row in rows if row["partition"] is not None]
+    delete_rows(connection, AssetCheckExecutionsTable, earlier)
+    insert_rows(connection, AssetCheckExecutionsTable, rows)

@@ -48,9 +48,8 @@ def place(connection: Connection, group: GroupId, offsets: Positions) -> None:
     """Set where partitions stand, at their first use or after an operator's reset."""
     if not offsets:
         return
-    statement = upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"])
     connection.execute(
-        statement.returning(OFFSETS.c.next_offset),  # with which SQLAlchemy sends one statement, not one for each
+        upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"]),
         [
             {
                 "cluster_id": group.cluster_id,

@@ -1,4 +1,4 @@
-"""Insert a row or update the one that is there: both databases spell it ON CONFLICT DO UPDATE."""
+"""Insert rows or update those that are there: both databases spell it ON CONFLICT DO UPDATE."""
 
 from __future__ import annotations
 
@@ -16,4 +16,6 @@ def upsert(connection: Connection, table: db.Table, keys: Iterable[str], columns
     """A statement that finds a row by `keys` and sets `columns`; what it does not name stays as it is."""
     statement = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
     changes = {column: statement.excluded[column] for column in columns}
-    return statement.on_conflict_do_update(index_elements=[table.c[key] for key in keys], set_=changes)
+    columns_of_key = [table.c[key] for key in keys]
+    # Only with RETURNING does SQLAlchemy send one statement for all rows; without, one round trip for each.
+    return statement.on_conflict_do_update(index_elements=columns_of_key, set_=changes).returning(*columns_of_key)

@@ -60,7 +60,7 @@ def http(home: Home, command: tuple[str, ...], connections: int, requests: int) 
         port = free.getsockname()[1]
     own = ("--port", str(port)) if command == STOCK else ("serve",)
     settings = {"ASSET_BRIDGE_HTTP__PORT": str(port), "ASSET_BRIDGE_LOG_LEVEL": "WARNING"}
-    with _running((*command, *own), home, settings) as pid:
+    with running((*command, *own), home, settings) as pid:
         _await(f"http://127.0.0.1:{port}{'/server_info' if command == STOCK else '/readyz'}")
         _load(port, connections, WARM_UP)
         before_s = cpu_s(pid)
@@ -74,7 +74,7 @@ def plain_consumer(home: Home, records: int) -> Measured:
     """Drain a backlog with Dagster's public call."""
     with backlog(records) as bootstrap:
         command = (sys.executable, str(_HERE / "plain_consumer.py"), bootstrap, TOPIC)
-        with _running(command, home, {}) as pid:
+        with running(command, home, {}) as pid:
             return _drain(home, pid, records)
 
 
@@ -87,7 +87,7 @@ def bridge_drain(home: Home, records: int) -> Measured:
             "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
             "ASSET_BRIDGE_LOG_LEVEL": "WARNING",
         }
-        with _running((*BRIDGE, "consume"), home, settings) as pid:
+        with running((*BRIDGE, "consume"), home, settings) as pid:
             return _drain(home, pid, records)
 
 
@@ -170,7 +170,7 @@ def _load(port: int, connections: int, requests: int) -> tuple[float, list[float
 
 
 @contextmanager
-def _running(command: tuple[str, ...], home: Home, settings: dict[str, str]) -> Iterator[int]:
+def running(command: tuple[str, ...], home: Home, settings: dict[str, str]) -> Iterator[int]:
     """A process with this DAGSTER_HOME; yields its id, and ends it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASSET_BRIDGE_")}
     environment = {**inherited, "DAGSTER_HOME": str(home.path), **settings}
