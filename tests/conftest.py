@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dead_letter_sending import Producers
-from mock_cluster import MockCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["databases"]
+    from mock_cluster import MockCluster
 
-
-@pytest.fixture
-def cluster() -> Iterator[MockCluster]:
-    """A fresh one-broker Kafka cluster of this test alone."""
-    with MockCluster() as cluster:
-        yield cluster
+pytest_plugins = ["brokers", "databases"]
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from broker import Broker
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from librdkafka import PRODUCER, VTYPE_END, VTYPE_HEADERS, VTYPE_TOPIC, VTYPE_VALUE, check, librdkafka, new_client
 
 from asset_consumer.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -29,7 +30,7 @@ FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, INIT_PRODUCER_
 ALL_BROKERS = -1
 
 
-class MockCluster:
+class MockCluster(Broker):
     """A mock cluster that lives until `close()`; close the clients first, or they log that it went away.
 
     A topic that nobody created springs up with four partitions when a client asks for it and allows that. Error codes
@@ -41,7 +42,7 @@ class MockCluster:
         self._lib = librdkafka()
         self._owner = new_client(PRODUCER, {"log_level": "0", "client.id": "mock-cluster"})
         self._handle = self._lib.rd_kafka_mock_cluster_new(self._owner, brokers)
-        self.bootstrap: str = self._lib.rd_kafka_mock_cluster_bootstraps(self._handle).decode()
+        self.bootstrap = self._lib.rd_kafka_mock_cluster_bootstraps(self._handle).decode()
         self.group_initial_rebalance_delay_ms(0)
         self.set_controller(1)
 
@@ -60,8 +61,8 @@ class MockCluster:
             self._lib.rd_kafka_destroy(self._owner)
             self._owner = self._handle = 0
 
-    def create_topic(self, name: str, partitions: int = 1) -> None:
-        """Create a topic; one replica per partition."""
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:  # noqa: ARG002 # see below
+        """Create a topic; one replica per partition, and no configuration, which mock brokers have not."""
         check(self._lib.rd_kafka_mock_topic_create(self._open, name.encode(), partitions, 1))
 
     def delete_topic(self, name: str) -> None:
