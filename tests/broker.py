@@ -14,6 +14,8 @@ class Broker(ABC):
 
     bootstrap: str
     prefix: str = ""
+    session_timeout_ms: int
+    """The shortest that a member of a group may have here."""
 
     def name(self, name: str) -> str:
         """The name to use for a topic or a group that the test calls so."""

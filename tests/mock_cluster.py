@@ -37,6 +37,8 @@ class MockCluster(Broker):
     are those of `confluent_kafka.KafkaError`; request names are the API keys above.
     """
 
+    session_timeout_ms = 1500  # the mock coordinator lets a rebalance wait this long for members that left
+
     def __init__(self, brokers: int = 1) -> None:
         """Start brokers 1 to `brokers` on free ports of the loopback interface."""
         self._lib = librdkafka()

@@ -23,6 +23,8 @@ WITHIN_S = 20.0
 class RealBroker(Broker):
     """The shared broker under one test's names; `server` where it is ours to stop."""
 
+    session_timeout_ms = 6000  # a broker's own least, unless it is told otherwise
+
     def __init__(self, bootstrap: str, server: ThrowAwayKafka | None = None) -> None:
         self.bootstrap, self._server = bootstrap, server
         self.prefix = f"asset-bridge-test-{uuid4().hex[:8]}."
