@@ -10,14 +10,12 @@ from dead_letter_sending import Producers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mock_cluster import MockCluster
-
 pytest_plugins = ["brokers", "databases"]
 
 
 @pytest.fixture
-def producers(cluster: MockCluster) -> Iterator[Producers]:
-    """Opens dead-letter producers on the test's cluster, and closes them."""
-    producers = Producers(cluster)
+def producers() -> Iterator[Producers]:
+    """Opens dead-letter producers, and closes them."""
+    producers = Producers()
     yield producers
     producers.close()

@@ -139,18 +139,6 @@ class MockCluster(Broker):
         self._lib.rd_kafka_mock_request_destroy_array(noted, count)
         return keys
 
-    def produce_raw(self, topic: str, value: bytes, headers: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Produce a record whose header names are any bytes, which confluent_kafka's own producer cannot do."""
-        client = new_client(PRODUCER, {"bootstrap.servers": self.bootstrap, "log_level": "0"})
-        block = self._lib.rd_kafka_headers_new(len(headers))
-        for name, content in headers:
-            check(self._lib.rd_kafka_header_add(block, name, len(name), content, len(content or b"")))
-        to = (c_int(VTYPE_TOPIC), c_char_p(topic.encode()))
-        what = (c_int(VTYPE_VALUE), c_char_p(value), c_size_t(len(value)), c_int(VTYPE_HEADERS), c_void_p(block))
-        check(self._lib.rd_kafka_producev(c_void_p(client), *to, *what, c_int(VTYPE_END)))
-        check(self._lib.rd_kafka_flush(client, 10_000))
-        self._lib.rd_kafka_destroy(client)
-
     @property
     def _open(self) -> int:
         """The cluster's handle: a call after `close()` must raise, since librdkafka would crash the process."""
@@ -208,6 +196,19 @@ def produce(bootstrap: str, topic: str, *records: Sent | bytes | None) -> list[t
     if failed:
         raise KafkaException(failed[0])
     return [acknowledged[index] for index in range(len(records))]
+
+
+def produce_raw(bootstrap: str, topic: str, value: bytes, headers: Sequence[tuple[bytes, bytes | None]]) -> None:
+    """Produce a record whose header names are any bytes, which confluent_kafka's own producer cannot do."""
+    library, client = librdkafka(), new_client(PRODUCER, {"bootstrap.servers": bootstrap, "log_level": "0"})
+    block = library.rd_kafka_headers_new(len(headers))
+    for name, content in headers:
+        check(library.rd_kafka_header_add(block, name, len(name), content, len(content or b"")))
+    to = (c_int(VTYPE_TOPIC), c_char_p(topic.encode()))
+    what = (c_int(VTYPE_VALUE), c_char_p(value), c_size_t(len(value)), c_int(VTYPE_HEADERS), c_void_p(block))
+    check(library.rd_kafka_producev(c_void_p(client), *to, *what, c_int(VTYPE_END)))
+    check(library.rd_kafka_flush(client, 10_000))
+    library.rd_kafka_destroy(client)
 
 
 def consume_all(bootstrap: str, topic: str, count: int, timeout_s: float = 15) -> list[Record]:

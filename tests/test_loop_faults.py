@@ -284,7 +284,7 @@ def test_lost_partitions_are_not_committed(broker: Broker, topic: str) -> None:
     poll_until(client, lambda: len(assignment.lanes) == 1)
     (lane,) = assignment.lanes.values()
 
-    time.sleep(broker.session_timeout_ms / 1000 + 1)  # not polling for longer than max.poll.interval.ms is what is tested
+    time.sleep(int(limit_ms) / 1000 + 1)  # not polling for longer than max.poll.interval.ms is what is tested
     poll_until(client, lambda: lane not in assignment.lanes.values())
     client.close()
 
