@@ -4,7 +4,7 @@
 #   make test ARGS="-k http"    arguments for pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test check fix
+.PHONY: help dev test kafka check fix
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -21,7 +21,11 @@ dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consu
 	@.venv/bin/asset-bridge dev $(ARGS)
 
 test: $(DEV_READY) ## Run the tests
-	.venv/bin/pytest -n auto --dist loadfile $(ARGS)
+	.venv/bin/pytest -n auto --dist loadfile -m 'not kafka' $(ARGS)
+
+kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
+	.venv/bin/python tests/kafka_jars.py
+	.venv/bin/pytest -n auto --dist loadfile -m kafka $(ARGS)
 
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check

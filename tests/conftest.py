@@ -6,24 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dead_letter_sending import Producers
-from mock_cluster import MockCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["brokers", "databases"]
 
 
 @pytest.fixture
-def cluster() -> Iterator[MockCluster]:
-    """A fresh one-broker Kafka cluster of this test alone."""
-    with MockCluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def producers(cluster: MockCluster) -> Iterator[Producers]:
-    """Opens dead-letter producers on the test's cluster, and closes them."""
-    producers = Producers(cluster)
+def producers() -> Iterator[Producers]:
+    """Opens dead-letter producers, and closes them."""
+    producers = Producers()
     yield producers
     producers.close()

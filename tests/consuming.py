@@ -1,4 +1,4 @@
-"""Run real consumers against the mock cluster and a real Dagster instance, with faults to switch on and off."""
+"""Run real consumers against a broker and a real Dagster instance, with faults to switch on and off."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
+from broker import Broker
 from confluent_kafka import Consumer, TopicPartition
 from mock_cluster import MockCluster
 
@@ -31,7 +32,6 @@ TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
 T = TypeVar("T")
 
 QUICK = {
-    "session.timeout.ms": "1500",  # the mock coordinator lets a rebalance wait this long for members that left
     "heartbeat.interval.ms": "100",
     "fetch.wait.max.ms": "20",
     "fetch.error.backoff.ms": "20",
@@ -99,13 +99,14 @@ class FaultyRecorder:
         return self.broken or self.sick or self.inner.probe()
 
 
-def without_refused_commits(stored: Sequence[T], caplog: pytest.LogCaptureFixture) -> list[T]:
+def without_refused_commits(broker: Broker, stored: Sequence[T], caplog: pytest.LogCaptureFixture) -> list[T]:
     """What was stored, once each where the coordinator refused a commit, and as it is where it refused none.
 
     The mock coordinator answers a member that syncs late with INVALID_REQUEST; it joins again, and commits are refused
     meanwhile, which a broker's coordinator accepts. What could not be committed is repeated by the next owner.
     """
     refused = any(record.__dict__.get("happening") == "commit_failed" for record in caplog.records)
+    refused = refused and isinstance(broker, MockCluster)
     return list(dict.fromkeys(stored)) if refused else list(stored)
 
 
@@ -114,7 +115,7 @@ class RunningConsumer:
 
     def __init__(
         self,
-        cluster: MockCluster,
+        broker: Broker,
         recorder: Recorder,
         *,
         librdkafka: Mapping[str, str] | None = None,
@@ -122,24 +123,24 @@ class RunningConsumer:
         max_beat_age_s: float = 60,
         **options: Any,
     ) -> None:
-        topics = options.setdefault("topics", {TOPIC: None})
+        topics = options.setdefault("topics", {broker.topic: None})
         options.setdefault("dead_letter_topics", {topic: f"{topic}.dlq" for topic in topics})
-        passthrough = {**QUICK, **(librdkafka or {})}
+        passthrough = {"session.timeout.ms": str(broker.session_timeout_ms), **QUICK, **(librdkafka or {})}
         self.health = Health(max_beat_age_s=max_beat_age_s)
         self._dead_letters = DeadLetterProducer(
             producer_config(
-                bootstrap_servers=cluster.bootstrap, passthrough={"message.timeout.ms": str(delivery_timeout_ms)}
+                bootstrap_servers=broker.bootstrap, passthrough={"message.timeout.ms": str(delivery_timeout_ms)}
             ),
-            group=GROUP,
+            group=broker.group,
             app="test/1",
         )
         road = Road(
-            ConsumerOptions(group_id=GROUP, **options),
+            ConsumerOptions(group_id=broker.group, **options),
             ReportingContext(recorder),
             self._dead_letters,
             DeadLetterBudget(),
         )
-        config = consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP, passthrough=passthrough)
+        config = consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group, passthrough=passthrough)
         self._loop = ConsumerLoop(config, road, self.health)
         self._stop = threading.Event()
         self.failure: BaseException | None = None
@@ -177,16 +178,16 @@ class RunningConsumer:
         return int(self.health.report().get("assigned", 0))
 
 
-def committed(cluster: MockCluster, partitions: int = 1, topic: str = TOPIC) -> list[tuple[int, str | None]]:
+def committed(broker: Broker, partitions: int = 1, topic: str | None = None) -> list[tuple[int, str | None]]:
     """The group's committed offset and metadata of each partition; -1001 for none."""
-    consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": GROUP, "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": broker.group, "log_level": 0})
     try:
-        asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+        asked = [TopicPartition(topic or broker.topic, partition) for partition in range(partitions)]
         return [(answer.offset, answer.metadata) for answer in consumer.committed(asked, timeout=10)]
     finally:
         consumer.close()
 
 
-def committed_offsets(cluster: MockCluster, partitions: int = 1) -> list[int]:
+def committed_offsets(broker: Broker, partitions: int = 1) -> list[int]:
     """The group's committed offsets; -1001 for none."""
-    return [offset for offset, _ in committed(cluster, partitions)]
+    return [offset for offset, _ in committed(broker, partitions)]

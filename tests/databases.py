@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from dagster import DagsterInstance
+from missing import missing
 from postgres import Server, ThrowAwayServer, running_server
 
-_MISSING = "there is no PostgreSQL: install it, or name a server in ASSET_BRIDGE_TEST_POSTGRES=host:port:user"
+_MISSING = "there is no PostgreSQL: install it or Docker, or name a server in ASSET_BRIDGE_TEST_POSTGRES=host:port:user"
 
 _numbers = itertools.count()
 
@@ -117,9 +118,7 @@ def _postgres_template(
 def postgres(_postgres_template: PostgresDatabases | None) -> Iterator[PostgresDatabases]:
     """The PostgreSQL server, for what is special there; its databases are dropped after the test."""
     if _postgres_template is None:
-        if os.environ.get("ASSET_BRIDGE_TEST_REQUIRE") == "postgres":
-            pytest.fail(_MISSING)
-        pytest.skip(_MISSING)
+        missing("postgres", _MISSING)
     yield _postgres_template
     _postgres_template.drop(keep=1)
 

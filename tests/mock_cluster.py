@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from broker import Broker
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from librdkafka import PRODUCER, VTYPE_END, VTYPE_HEADERS, VTYPE_TOPIC, VTYPE_VALUE, check, librdkafka, new_client
 
 from asset_consumer.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -29,19 +30,21 @@ FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, INIT_PRODUCER_
 ALL_BROKERS = -1
 
 
-class MockCluster:
+class MockCluster(Broker):
     """A mock cluster that lives until `close()`; close the clients first, or they log that it went away.
 
     A topic that nobody created springs up with four partitions when a client asks for it and allows that. Error codes
     are those of `confluent_kafka.KafkaError`; request names are the API keys above.
     """
 
+    session_timeout_ms = 1500  # the mock coordinator lets a rebalance wait this long for members that left
+
     def __init__(self, brokers: int = 1) -> None:
         """Start brokers 1 to `brokers` on free ports of the loopback interface."""
         self._lib = librdkafka()
         self._owner = new_client(PRODUCER, {"log_level": "0", "client.id": "mock-cluster"})
         self._handle = self._lib.rd_kafka_mock_cluster_new(self._owner, brokers)
-        self.bootstrap: str = self._lib.rd_kafka_mock_cluster_bootstraps(self._handle).decode()
+        self.bootstrap = self._lib.rd_kafka_mock_cluster_bootstraps(self._handle).decode()
         self.group_initial_rebalance_delay_ms(0)
         self.set_controller(1)
 
@@ -60,8 +63,8 @@ class MockCluster:
             self._lib.rd_kafka_destroy(self._owner)
             self._owner = self._handle = 0
 
-    def create_topic(self, name: str, partitions: int = 1) -> None:
-        """Create a topic; one replica per partition."""
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:  # noqa: ARG002 # see below
+        """Create a topic; one replica per partition, and no configuration, which mock brokers have not."""
         check(self._lib.rd_kafka_mock_topic_create(self._open, name.encode(), partitions, 1))
 
     def delete_topic(self, name: str) -> None:
@@ -136,18 +139,6 @@ class MockCluster:
         self._lib.rd_kafka_mock_request_destroy_array(noted, count)
         return keys
 
-    def produce_raw(self, topic: str, value: bytes, headers: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Produce a record whose header names are any bytes, which confluent_kafka's own producer cannot do."""
-        client = new_client(PRODUCER, {"bootstrap.servers": self.bootstrap, "log_level": "0"})
-        block = self._lib.rd_kafka_headers_new(len(headers))
-        for name, content in headers:
-            check(self._lib.rd_kafka_header_add(block, name, len(name), content, len(content or b"")))
-        to = (c_int(VTYPE_TOPIC), c_char_p(topic.encode()))
-        what = (c_int(VTYPE_VALUE), c_char_p(value), c_size_t(len(value)), c_int(VTYPE_HEADERS), c_void_p(block))
-        check(self._lib.rd_kafka_producev(c_void_p(client), *to, *what, c_int(VTYPE_END)))
-        check(self._lib.rd_kafka_flush(client, 10_000))
-        self._lib.rd_kafka_destroy(client)
-
     @property
     def _open(self) -> int:
         """The cluster's handle: a call after `close()` must raise, since librdkafka would crash the process."""
@@ -205,6 +196,19 @@ def produce(bootstrap: str, topic: str, *records: Sent | bytes | None) -> list[t
     if failed:
         raise KafkaException(failed[0])
     return [acknowledged[index] for index in range(len(records))]
+
+
+def produce_raw(bootstrap: str, topic: str, value: bytes, headers: Sequence[tuple[bytes, bytes | None]]) -> None:
+    """Produce a record whose header names are any bytes, which confluent_kafka's own producer cannot do."""
+    library, client = librdkafka(), new_client(PRODUCER, {"bootstrap.servers": bootstrap, "log_level": "0"})
+    block = library.rd_kafka_headers_new(len(headers))
+    for name, content in headers:
+        check(library.rd_kafka_header_add(block, name, len(name), content, len(content or b"")))
+    to = (c_int(VTYPE_TOPIC), c_char_p(topic.encode()))
+    what = (c_int(VTYPE_VALUE), c_char_p(value), c_size_t(len(value)), c_int(VTYPE_HEADERS), c_void_p(block))
+    check(library.rd_kafka_producev(c_void_p(client), *to, *what, c_int(VTYPE_END)))
+    check(library.rd_kafka_flush(client, 10_000))
+    library.rd_kafka_destroy(client)
 
 
 def consume_all(bootstrap: str, topic: str, count: int, timeout_s: float = 15) -> list[Record]:

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server, or the one that ASSET_BRIDGE_TEST_POSTGRES=host:port:user names.
+"""A throw-away PostgreSQL server, or the one that ASSET_BRIDGE_TEST_POSTGRES=host:port:user names, or a container.
 
 The server is a child of this process and dies with it. It never flushes to disk: its data is not worth keeping.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from containers import docker_answers, postgres_container
 
 NAMED = "ASSET_BRIDGE_TEST_POSTGRES"
 START_S = 60.0
@@ -125,11 +126,11 @@ def running_server() -> Iterator[tuple[Server, ThrowAwayServer | None] | None]:
     if named:
         host, port, user = named.split(":")
         yield Server(host, int(port), user), None
-    elif binaries is None:
-        yield None
-    else:
-        ours = ThrowAwayServer(binaries)
-        try:
+    elif binaries is not None:
+        with closing(ThrowAwayServer(binaries)) as ours:
             yield ours.server, ours
-        finally:
-            ours.close()
+    elif docker_answers():
+        with postgres_container() as found:
+            yield Server(*found), None
+    else:
+        yield None

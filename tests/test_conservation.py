@@ -7,9 +7,8 @@ import random
 from collections import Counter
 
 import pytest
+from broker import Broker
 from consuming import (
-    DEAD_LETTERS,
-    TOPIC,
     FaultyRecorder,
     RunningConsumer,
     committed_offsets,
@@ -18,7 +17,7 @@ from consuming import (
 )
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from mock_cluster import MockCluster, Sent, consume_all, produce
+from mock_cluster import Sent, consume_all, produce
 
 from asset_consumer import backoff
 from asset_reporting.public_recorder import PublicRecorder
@@ -52,33 +51,34 @@ def bad(chance: random.Random) -> bytes | None:
 
 
 def test_recorded_and_dead_lettered_are_all_that_was_produced(
-    cluster: MockCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(backoff, "FIRST_S", 0.05)
-    cluster.create_topic(TOPIC, PARTITIONS)
-    cluster.create_topic(DEAD_LETTERS, PARTITIONS)
+    broker.create_topic(broker.topic, PARTITIONS)
+    broker.create_topic(broker.dead_letters, PARTITIONS)
     sent = records(seed=1)
 
     with DagsterInstance.ephemeral() as instance:
         recorder = FaultyRecorder(PublicRecorder(instance))
-        with RunningConsumer(cluster, recorder, batch_max_records=100) as first:
-            places = produce(cluster.bootstrap, TOPIC, *sent[: RECORDS // 2])
-            with RunningConsumer(cluster, recorder, batch_max_records=100) as second:
+        with RunningConsumer(broker, recorder, batch_max_records=100) as first:
+            places = produce(broker.bootstrap, broker.topic, *sent[: RECORDS // 2])
+            with RunningConsumer(broker, recorder, batch_max_records=100) as second:
                 eventually(lambda: first.owned == second.owned == PARTITIONS // 2, timeout_s=30)
-                places += produce(cluster.bootstrap, TOPIC, *sent[RECORDS // 2 :])
+                places += produce(broker.bootstrap, broker.topic, *sent[RECORDS // 2 :])
                 recorder.broken = "an outage in mid-stream"
                 eventually(lambda: first.reason("storage") and second.reason("storage"))
                 recorder.broken = None
-                eventually(lambda: sum(committed_offsets(cluster, PARTITIONS)) == RECORDS, timeout_s=60)
+                eventually(lambda: sum(committed_offsets(broker, PARTITIONS)) == RECORDS, timeout_s=60)
         places_stored = [str(event.metadata["kafka/record"].value) for event in runless_events(instance)]
-    stored = without_refused_commits(places_stored, caplog)
-    letters = consume_all(cluster.bootstrap, DEAD_LETTERS, 0)
+    stored = without_refused_commits(broker, places_stored, caplog)
+    letters = consume_all(broker.bootstrap, broker.dead_letters, 0)
 
-    produced = {f"{TOPIC}/{partition}/{offset}": one for (partition, offset), one in zip(places, sent, strict=True)}
+    names = [f"{broker.topic}/{partition}/{offset}" for partition, offset in places]
+    produced = dict(zip(names, sent, strict=True))
     ids = [(dict(letter.headers)["asset-bridge.dlq.id"] or b"").decode() for letter in letters]
     dead = dict(zip(ids, letters, strict=True))
     assert Counter(stored) + Counter(dead.keys()) == Counter(produced.keys())
-    assert len(dead) == len(without_refused_commits(ids, caplog))
+    assert len(dead) == len(without_refused_commits(broker, ids, caplog))
     for place, letter in dead.items():
         one = produced[place]
         assert (letter.key, letter.value) == (one.key, one.value)

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from consuming import DEAD_LETTERS, TOPIC, RunningConsumer, eventually
+from broker import Broker
+from consuming import TOPIC, RunningConsumer, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_entries, runless_events
 from http_world import http_app, http_client
-from mock_cluster import MockCluster, Sent, consume_all, produce
+from mock_cluster import Sent, consume_all, produce
 from starlette.testclient import TestClient
 
 from asset_consumer.decode import decode
@@ -186,21 +187,21 @@ def test_kafka_header_gives_the_key(headers: tuple[tuple[str, bytes | None], ...
     assert decode(Record(TOPIC, 0, 0, None, value, headers)).idempotency_key == key
 
 
-def test_same_keys_by_http_and_kafka_at_once_are_recorded_once(cluster: MockCluster, tmp_path: Path) -> None:
-    cluster.create_topic(TOPIC, 1)
-    cluster.create_topic(DEAD_LETTERS, 1)
+def test_same_keys_by_http_and_kafka_at_once_are_recorded_once(broker: Broker, tmp_path: Path) -> None:
+    broker.create_topic(broker.topic, 1)
+    broker.create_topic(broker.dead_letters, 1)
     keys = [f"key-{number}" for number in range(40)]
     with (
         DagsterInstance.local_temp(str(tmp_path)) as instance,
         http_client(instance) as client,  # with a recorder of its own, as another process has
-        RunningConsumer(cluster, TransactionalRecorder(instance), batch_max_records=5) as consumer,
+        RunningConsumer(broker, TransactionalRecorder(instance), batch_max_records=5) as consumer,
         ThreadPoolExecutor(8) as clients,
     ):
         eventually(lambda: consumer.owned == 1)
         posts = [clients.submit(client.post, f"{OBS}/{key}", **header(key)) for key in keys]
         # From the other end, so that the two roads meet in the middle.
         records = [sent(key, in_header=number % 2 == 0) for number, key in enumerate(reversed(keys))]
-        produce(cluster.bootstrap, TOPIC, *records)
+        produce(broker.bootstrap, broker.topic, *records)
         answers = [post.result() for post in posts]
         eventually(lambda: settled(consumer) == len(keys), timeout_s=60)
         answers += list(clients.map(lambda key: client.post(f"{OBS}/{key}", **header(key)), keys))
@@ -213,17 +214,17 @@ def test_same_keys_by_http_and_kafka_at_once_are_recorded_once(cluster: MockClus
     assert len(set(ids)) == len(keys)
     by_kafka = sum("kafka/record" in one.metadata for one in stored)
     assert sum(REPLAYED in answer.headers for answer in answers[: len(keys)]) == by_kafka
-    assert consume_all(cluster.bootstrap, DEAD_LETTERS, 0) == []
+    assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
-def test_record_repeats_a_post_and_a_post_repeats_a_record(cluster: MockCluster, tmp_path: Path) -> None:
-    cluster.create_topic(TOPIC, 1)
-    cluster.create_topic(DEAD_LETTERS, 1)
+def test_record_repeats_a_post_and_a_post_repeats_a_record(broker: Broker, tmp_path: Path) -> None:
+    broker.create_topic(broker.topic, 1)
+    broker.create_topic(broker.dead_letters, 1)
     with DagsterInstance.local_temp(str(tmp_path)) as instance, http_client(instance) as client:
         posted = client.post(f"{OBS}/posted", **header("posted"))
-        produce(cluster.bootstrap, TOPIC, sent("posted", in_header=True), sent("produced", in_header=True))
-        produce(cluster.bootstrap, TOPIC, Sent(sent("other", in_header=False).value, headers=KEYED_AS_POSTED))
-        with RunningConsumer(cluster, TransactionalRecorder(instance)) as consumer:
+        produce(broker.bootstrap, broker.topic, sent("posted", in_header=True), sent("produced", in_header=True))
+        produce(broker.bootstrap, broker.topic, Sent(sent("other", in_header=False).value, headers=KEYED_AS_POSTED))
+        with RunningConsumer(broker, TransactionalRecorder(instance)) as consumer:
             eventually(lambda: settled(consumer) == 3, timeout_s=60)
         repeated = client.post(f"{OBS}/produced", **header("produced"))
         stored = runless_events(instance)
@@ -231,7 +232,7 @@ def test_record_repeats_a_post_and_a_post_repeats_a_record(cluster: MockCluster,
     assert posted.status_code == repeated.status_code == 200
     assert repeated.headers[REPLAYED] == "true"
     assert [one.asset_key.to_user_string() for one in stored] == ["posted", "produced"]
-    (letter,) = consume_all(cluster.bootstrap, DEAD_LETTERS, 1)
+    (letter,) = consume_all(broker.bootstrap, broker.dead_letters, 1)
     headers = dict(letter.headers)
     assert headers["asset-bridge.dlq.code"] == b"schema.invalid"  # its header and its value give two keys
     assert headers["idempotency-key"] == b"posted"

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker import Broker
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from consuming import (
-    DEAD_LETTERS,
-    GROUP,
-    TOPIC,
     FaultyRecorder,
     RunningConsumer,
     committed,
@@ -63,99 +61,99 @@ def recorder(instance: DagsterInstance, request: pytest.FixtureRequest) -> Fault
 
 
 @pytest.fixture
-def topic(cluster: MockCluster) -> str:
-    cluster.create_topic(TOPIC, 1)
-    cluster.create_topic(DEAD_LETTERS, 1)
-    return TOPIC
+def topic(broker: Broker) -> str:
+    broker.create_topic(broker.topic, 1)
+    broker.create_topic(broker.dead_letters, 1)
+    return broker.topic
 
 
 def test_events_are_recorded_in_order_and_the_offset_moves_with_our_mark(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(5)))
+    produce(broker.bootstrap, topic, *(event(n) for n in range(5)))
 
-    with RunningConsumer(cluster, recorder):
+    with RunningConsumer(broker, recorder):
         mark = {"transactional": "asset-bridge/1", "public": "asset-bridge/1 public"}[recorder.name]
-        eventually(lambda: committed(cluster) == [(5, mark)])
+        eventually(lambda: committed(broker) == [(5, mark)])
 
     assert numbers(instance) == [0, 1, 2, 3, 4]
 
 
 def test_a_bad_record_is_dead_lettered_and_its_batch_goes_on(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, event(0), Sent(REJECTED, b"key", [("h", b"\xff"), ("h", None)]), None, event(1))
+    produce(broker.bootstrap, topic, event(0), Sent(REJECTED, b"key", [("h", b"\xff"), ("h", None)]), None, event(1))
 
-    with RunningConsumer(cluster, recorder):
-        eventually(lambda: committed_offsets(cluster) == [4])
+    with RunningConsumer(broker, recorder):
+        eventually(lambda: committed_offsets(broker) == [4])
 
     assert numbers(instance) == [0, 1]
-    rejected, tombstone = consume_all(cluster.bootstrap, DEAD_LETTERS, 2)
+    rejected, tombstone = consume_all(broker.bootstrap, broker.dead_letters, 2)
     assert (rejected.key, rejected.value, rejected.headers[:2]) == (b"key", REJECTED, (("h", b"\xff"), ("h", None)))
     assert dict(rejected.headers)["asset-bridge.dlq.code"] == b"field.missing"
-    assert dict(rejected.headers)["asset-bridge.dlq.id"] == b"events/0/1"
+    assert dict(rejected.headers)["asset-bridge.dlq.id"] == f"{broker.topic}/0/1".encode()
     assert tombstone.value is None
     assert dict(tombstone.headers)["asset-bridge.dlq.code"] == b"tombstone"
 
 
 def test_the_stored_event_says_which_record_it_came_from(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, event(0), event(1))
+    produce(broker.bootstrap, topic, event(0), event(1))
 
-    with RunningConsumer(cluster, recorder):
+    with RunningConsumer(broker, recorder):
         eventually(lambda: len(numbers(instance)) == 2)
 
     assert [stored.metadata["kafka/record"].value for stored in runless_events(instance)] == [
-        "events/0/0",
-        "events/0/1",
+        f"{broker.topic}/0/0",
+        f"{broker.topic}/0/1",
     ]
 
 
 def test_a_topic_bound_to_a_type_needs_none_in_the_event(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, b'{"asset_key": "a", "metadata": {"n": 7}}')
+    produce(broker.bootstrap, topic, b'{"asset_key": "a", "metadata": {"n": 7}}')
 
-    with RunningConsumer(cluster, recorder, topics={topic: "asset_observation"}):
+    with RunningConsumer(broker, recorder, topics={topic: "asset_observation"}):
         eventually(lambda: numbers(instance) == [7])
 
 
 def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
-    with RunningConsumer(cluster, recorder) as consumer:
-        eventually(lambda: committed_offsets(cluster) == [3])
+    produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
+    with RunningConsumer(broker, recorder) as consumer:
+        eventually(lambda: committed_offsets(broker) == [3])
         recorder.broken = "the database is down"
         calls = recorder.calls
-        produce(cluster.bootstrap, topic, *(event(n) for n in range(3, 9)))
+        produce(broker.bootstrap, topic, *(event(n) for n in range(3, 9)))
         eventually(lambda: consumer.reason("storage") == "the database is down")
-        produce(cluster.bootstrap, topic, event(9))
+        produce(broker.bootstrap, topic, event(9))
         assert recorder.calls == calls + 1  # the batch once; after it only the probe asks
-        assert committed_offsets(cluster) == [3]
+        assert committed_offsets(broker) == [3]
         assert consumer.owned == 1
 
         recorder.broken = None
-        eventually(lambda: committed_offsets(cluster) == [10])
+        eventually(lambda: committed_offsets(broker) == [10])
         assert consumer.reason("storage") == ""
 
     assert numbers(instance) == list(range(10))
-    assert consume_all(cluster.bootstrap, DEAD_LETTERS, 0) == []
+    assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
 def test_a_storage_that_hangs_does_not_cost_the_group_membership(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
     recorder.gate.clear()
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
+    produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
     limits = {"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"}
 
-    with RunningConsumer(cluster, recorder, librdkafka=limits) as consumer:
+    with RunningConsumer(broker, recorder, librdkafka=limits) as consumer:
         eventually(recorder.entered.is_set)
         released = threading.Timer(0.6, recorder.gate.set)
         released.start()
-        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=15)
+        eventually(lambda: committed_offsets(broker) == [3], timeout_s=15)
         assert consumer.owned == 1
 
     assert recorder.calls == 1  # thrown out of the group, it would have been handed the records again
@@ -163,44 +161,47 @@ def test_a_storage_that_hangs_does_not_cost_the_group_membership(
 
 
 def test_a_failing_dead_letter_topic_holds_the_offset_says_why_and_heals(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    cluster.delete_topic(DEAD_LETTERS)
-    produce(cluster.bootstrap, topic, event(0), REJECTED, event(1))
+    broker.delete_topic(broker.dead_letters)
+    produce(broker.bootstrap, topic, event(0), REJECTED, event(1))
 
-    with RunningConsumer(cluster, recorder) as consumer:
-        eventually(lambda: f"{TOPIC}/0" in consumer.reason("partitions"))
-        eventually(lambda: committed_offsets(cluster) == [1])
+    with RunningConsumer(broker, recorder) as consumer:
+        eventually(lambda: f"{broker.topic}/0" in consumer.reason("partitions"))
+        eventually(lambda: committed_offsets(broker) == [1])
         assert not consumer.health.ready
-        cluster.create_topic(DEAD_LETTERS, 1)
-        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=60)
+        broker.create_topic(broker.dead_letters, 1)
+        eventually(lambda: committed_offsets(broker) == [3], timeout_s=60)
         eventually(lambda: consumer.health.ready)
 
     assert numbers(instance) == [0, 1]
-    assert len(consume_all(cluster.bootstrap, DEAD_LETTERS, 1)) >= 1
+    assert len(consume_all(broker.bootstrap, broker.dead_letters, 1)) >= 1
 
 
 def test_one_held_partition_does_not_hold_the_others(
-    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    cluster.create_topic(TOPIC, 2)  # and no dead-letter topic
-    produce(cluster.bootstrap, TOPIC, Sent(REJECTED, partition=0), *(Sent(event(n), partition=1) for n in range(5)))
+    broker.create_topic(broker.topic, 2)  # and no dead-letter topic
+    events = [Sent(event(n), partition=1) for n in range(5)]
+    produce(broker.bootstrap, broker.topic, Sent(REJECTED, partition=0), *events)
 
-    with RunningConsumer(cluster, recorder):
-        eventually(lambda: committed_offsets(cluster, 2)[1] == 5)
-        produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=1) for n in range(5, 8)))
-        eventually(lambda: committed_offsets(cluster, 2)[1] == 8)
+    with RunningConsumer(broker, recorder):
+        eventually(lambda: committed_offsets(broker, 2)[1] == 5)
+        produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=1) for n in range(5, 8)))
+        eventually(lambda: committed_offsets(broker, 2)[1] == 8)
 
-        assert committed_offsets(cluster, 2)[0] in (0, -1001)
+        assert committed_offsets(broker, 2)[0] in (0, -1001)
 
     assert numbers(instance) == list(range(8))
 
 
 def test_the_committed_offset_never_passes_an_open_dead_letter(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    cluster.push_partition_errors(DEAD_LETTERS, 0, PRODUCE, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
-    produce(cluster.bootstrap, topic, event(0), REJECTED, event(1), REJECTED, event(2))
+    cluster.create_topic(cluster.topic)
+    cluster.create_topic(cluster.dead_letters)
+    cluster.push_partition_errors(cluster.dead_letters, 0, PRODUCE, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
+    produce(cluster.bootstrap, cluster.topic, event(0), REJECTED, event(1), REJECTED, event(2))
 
     with RunningConsumer(cluster, recorder):
         eventually(lambda: committed_offsets(cluster) == [1])
@@ -225,110 +226,110 @@ def is_unlucky(one: AssetEvent) -> bool:
 
 
 def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
-    produce(cluster.bootstrap, topic, event(1), event(13), event(2))
+    produce(broker.bootstrap, topic, event(1), event(13), event(2))
 
-    with RunningConsumer(cluster, FailsFor(PublicRecorder(instance))):
-        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=40)
+    with RunningConsumer(broker, FailsFor(PublicRecorder(instance))):
+        eventually(lambda: committed_offsets(broker) == [3], timeout_s=40)
 
     assert numbers(instance) == [1, 2]
-    (letter,) = consume_all(cluster.bootstrap, DEAD_LETTERS, 1)
+    (letter,) = consume_all(broker.bootstrap, broker.dead_letters, 1)
     assert dict(letter.headers)["asset-bridge.dlq.code"] == b"internal"
     assert dict(letter.headers)["asset-bridge.dlq.attempts"] == b"5"
 
 
 def test_a_failure_of_every_event_holds_instead_of_filling_the_dead_letters(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
-    produce(cluster.bootstrap, topic, event(13), event(13))
+    produce(broker.bootstrap, topic, event(13), event(13))
     recorder = FailsFor(PublicRecorder(instance))
 
-    with RunningConsumer(cluster, recorder) as consumer:
+    with RunningConsumer(broker, recorder) as consumer:
         eventually(lambda: "internal" in consumer.reason("partitions"))
-        held = consumer._loop._assignment.lanes[TOPIC, 0]
+        held = consumer._loop._assignment.lanes[broker.topic, 0]
         eventually(lambda: held.pending[0].attempts > 5, timeout_s=60)
 
-    assert consume_all(cluster.bootstrap, DEAD_LETTERS, 0) == []
-    assert committed_offsets(cluster)[0] in (0, -1001)
+    assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
+    assert committed_offsets(broker)[0] in (0, -1001)
 
 
 def test_a_group_without_offsets_starts_at_the_earliest_record_by_default(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, event(0))
+    produce(broker.bootstrap, topic, event(0))
 
-    with RunningConsumer(cluster, recorder, start="earliest"):
+    with RunningConsumer(broker, recorder, start="earliest"):
         eventually(lambda: numbers(instance) == [0])
 
 
 def test_a_group_that_starts_at_the_latest_keeps_that_place_over_a_restart(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, event(0))
-    with RunningConsumer(cluster, recorder, start="latest"):
-        eventually(lambda: committed_offsets(cluster) == [1])
-    produce(cluster.bootstrap, topic, event(1))
+    produce(broker.bootstrap, topic, event(0))
+    with RunningConsumer(broker, recorder, start="latest"):
+        eventually(lambda: committed_offsets(broker) == [1])
+    produce(broker.bootstrap, topic, event(1))
 
-    with RunningConsumer(cluster, recorder, start="latest"):
+    with RunningConsumer(broker, recorder, start="latest"):
         eventually(lambda: numbers(instance) == [1])
 
 
 def test_a_group_without_offsets_stops_the_partition_when_told_so(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    produce(cluster.bootstrap, topic, event(0))
+    produce(broker.bootstrap, topic, event(0))
 
-    with RunningConsumer(cluster, recorder, start="error") as consumer:
-        eventually(lambda: consumer.reason("partitions") == "events/0: offset.missing")
+    with RunningConsumer(broker, recorder, start="error") as consumer:
+        eventually(lambda: consumer.reason("partitions") == f"{broker.topic}/0: offset.missing")
 
     assert numbers(instance) == []
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [3, 4]), ("latest", [])])
 def test_an_offset_outside_the_log_is_never_skipped_in_silence(
-    cluster: MockCluster,
+    broker: Broker,
     topic: str,
     instance: DagsterInstance,
     recorder: FaultyRecorder,
     policy: str,
     expected: list[int],
 ) -> None:
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(5)))
-    commit(cluster, 1)
-    cluster.delete_records(topic, 0, 3)
+    produce(broker.bootstrap, topic, *(event(n) for n in range(5)))
+    commit(broker, 1)
+    broker.delete_records(topic, 0, 3)
 
-    with RunningConsumer(cluster, recorder, out_of_range=policy) as consumer:
+    with RunningConsumer(broker, recorder, out_of_range=policy) as consumer:
         if policy == "error":
-            eventually(lambda: consumer.reason("partitions") == "events/0: offset.out_of_range")
+            eventually(lambda: consumer.reason("partitions") == f"{broker.topic}/0: offset.out_of_range")
         else:
-            eventually(lambda: committed_offsets(cluster) == [5])
+            eventually(lambda: committed_offsets(broker) == [5])
         assert consumer.health.ready == (policy != "error")
 
     assert numbers(instance) == expected
 
 
-def commit(cluster: MockCluster, offset: int) -> None:
-    consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": GROUP})
-    consumer.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)
+def commit(broker: Broker, offset: int) -> None:
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": broker.group})
+    consumer.commit(offsets=[TopicPartition(broker.topic, 0, offset)], asynchronous=False)
     consumer.close()
 
 
 def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_without_repetition_where_promised(
-    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
+    broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cluster.create_topic(TOPIC, 4)
-    cluster.create_topic(DEAD_LETTERS, 4)
-    with RunningConsumer(cluster, recorder) as first:
+    broker.create_topic(broker.topic, 4)
+    broker.create_topic(broker.dead_letters, 4)
+    with RunningConsumer(broker, recorder) as first:
         eventually(lambda: first.owned == 4)
-        produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 4) for n in range(40)))
-        with RunningConsumer(cluster, recorder) as second:
+        produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=n % 4) for n in range(40)))
+        with RunningConsumer(broker, recorder) as second:
             eventually(lambda: (first.owned, second.owned) == (2, 2), timeout_s=30)
-            produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 4) for n in range(40, 80)))
-            eventually(lambda: sum(committed_offsets(cluster, 4)) == 80)
+            produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=n % 4) for n in range(40, 80)))
+            eventually(lambda: sum(committed_offsets(broker, 4)) == 80)
         eventually(lambda: first.owned == 4, timeout_s=30)
 
-    stored = without_refused_commits(numbers(instance), caplog)
+    stored = without_refused_commits(broker, numbers(instance), caplog)
     if recorder.guarantee == "at-least-once":  # a revocation does not wait for ever for a batch under way
         stored = list(dict.fromkeys(stored))
     assert sorted(stored) == list(range(80))
@@ -337,50 +338,49 @@ def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_with
 
 
 def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
-    cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
+    broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cluster.create_topic(TOPIC, 2)
+    broker.create_topic(broker.topic, 2)
     recorder.gate.clear()
-    produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 2) for n in range(10)))
-    with RunningConsumer(cluster, recorder) as first:
+    produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=n % 2) for n in range(10)))
+    with RunningConsumer(broker, recorder) as first:
         eventually(recorder.entered.is_set)
         threading.Timer(0.6, recorder.gate.set).start()
-        with RunningConsumer(cluster, FaultyRecorder(PublicRecorder(instance))) as second:
+        with RunningConsumer(broker, FaultyRecorder(PublicRecorder(instance))) as second:
             eventually(lambda: (first.owned, second.owned) == (1, 1), timeout_s=30)
-            eventually(lambda: sum(committed_offsets(cluster, 2)) == 10)
+            eventually(lambda: sum(committed_offsets(broker, 2)) == 10)
 
-    assert sorted(without_refused_commits(numbers(instance), caplog)) == list(range(10))
+    assert sorted(without_refused_commits(broker, numbers(instance), caplog)) == list(range(10))
 
 
 def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
-    cluster: MockCluster, topic: str, recorder: FaultyRecorder
+    broker: Broker, topic: str, recorder: FaultyRecorder
 ) -> None:
-    with RunningConsumer(cluster, recorder, topics={topic: None, "nowhere": None}) as consumer:
-        eventually(lambda: "nowhere" in consumer.reason("broker"))
+    nowhere = broker.name("nowhere")
+    with RunningConsumer(broker, recorder, topics={topic: None, nowhere: None}) as consumer:
+        eventually(lambda: nowhere in consumer.reason("broker"))
         assert not consumer.health.ready
-        cluster.create_topic("nowhere", 1)
-        cluster.create_topic("nowhere.dlq", 1)
+        broker.create_topic(nowhere, 1)
+        broker.create_topic(f"{nowhere}.dlq", 1)
         eventually(lambda: consumer.health.ready, timeout_s=30)
 
 
 def test_brokers_that_go_away_and_come_back_cost_nothing(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
-    with RunningConsumer(cluster, recorder) as consumer:
+    with RunningConsumer(broker, recorder) as consumer:
         eventually(lambda: consumer.health.ready)
-        cluster.broker_down()
+        broker.broker_down()
         eventually(lambda: consumer.reason("broker") != "")
-        cluster.broker_up()
-        produce(cluster.bootstrap, topic, *(event(n) for n in range(3)))
-        eventually(lambda: committed_offsets(cluster) == [3], timeout_s=40)
+        broker.broker_up()
+        produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
+        eventually(lambda: committed_offsets(broker) == [3], timeout_s=40)
         eventually(lambda: consumer.health.ready)
 
     assert numbers(instance) == [0, 1, 2]
 
 
-def test_a_fresh_consumer_is_ready_without_any_record(
-    cluster: MockCluster, topic: str, recorder: FaultyRecorder
-) -> None:
-    with RunningConsumer(cluster, recorder) as consumer:
+def test_a_fresh_consumer_is_ready_without_any_record(broker: Broker, topic: str, recorder: FaultyRecorder) -> None:
+    with RunningConsumer(broker, recorder) as consumer:
         eventually(lambda: consumer.health.ready)
         assert consumer.health.alive

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker import Broker
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consuming import (
-    DEAD_LETTERS,
-    GROUP,
     QUICK,
-    TOPIC,
     FaultyRecorder,
     RunningConsumer,
     committed_offsets,
@@ -48,10 +46,9 @@ def numbers(instance: DagsterInstance) -> list[int]:
     return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
-def codes(cluster: MockCluster, count: int) -> list[bytes | None]:
-    return [
-        dict(letter.headers)["asset-bridge.dlq.code"] for letter in consume_all(cluster.bootstrap, DEAD_LETTERS, count)
-    ]
+def codes(broker: Broker, count: int) -> list[bytes | None]:
+    letters = consume_all(broker.bootstrap, broker.dead_letters, count)
+    return [dict(letter.headers)["asset-bridge.dlq.code"] for letter in letters]
 
 
 @pytest.fixture
@@ -68,10 +65,10 @@ def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def topic(cluster: MockCluster) -> str:
-    cluster.create_topic(TOPIC, 1)
-    cluster.create_topic(DEAD_LETTERS, 1)
-    return TOPIC
+def topic(broker: Broker) -> str:
+    broker.create_topic(broker.topic, 1)
+    broker.create_topic(broker.dead_letters, 1)
+    return broker.topic
 
 
 class Answers(FaultyRecorder):
@@ -87,36 +84,36 @@ class Answers(FaultyRecorder):
 
 
 def test_a_rebalance_goes_through_while_the_storage_hangs_and_the_late_batch_is_fenced(
-    cluster: MockCluster, instance: DagsterInstance
+    broker: Broker, instance: DagsterInstance
 ) -> None:
-    cluster.create_topic(TOPIC, 2)
-    produce(cluster.bootstrap, TOPIC, *(Sent(event(n), partition=n % 2) for n in range(10)))
+    broker.create_topic(broker.topic, 2)
+    produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=n % 2) for n in range(10)))
     hanging = FaultyRecorder(TransactionalRecorder(instance))
     hanging.gate.clear()
-    with RunningConsumer(cluster, hanging) as first:
+    with RunningConsumer(broker, hanging) as first:
         eventually(lambda: hanging.entered.is_set() and first.owned == 2)
-        with RunningConsumer(cluster, TransactionalRecorder(instance)) as second:
+        with RunningConsumer(broker, TransactionalRecorder(instance)) as second:
             eventually(lambda: second.owned == 1, timeout_s=30)
             eventually(lambda: len(numbers(instance)) >= 5)
             hanging.gate.set()
-            eventually(lambda: sum(committed_offsets(cluster, 2)) == 10, timeout_s=30)
+            eventually(lambda: sum(committed_offsets(broker, 2)) == 10, timeout_s=30)
 
     assert sorted(numbers(instance)) == list(range(10))
 
 
 @pytest.mark.parametrize("recorder", [TransactionalRecorder, PublicRecorder])
 def test_what_the_storage_refuses_is_dead_lettered_and_its_batch_goes_on(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: Any
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: Any
 ) -> None:
     answers = Answers(recorder(instance))
     answers.outcome = Rejected((ErrorDetail("", "storage.rejected", "Refused."),))
-    produce(cluster.bootstrap, topic, event(1), event(UNLUCKY), event(2))
+    produce(broker.bootstrap, topic, event(1), event(UNLUCKY), event(2))
 
-    with RunningConsumer(cluster, PerEvent(answers)):
-        eventually(lambda: committed_offsets(cluster) == [3])
+    with RunningConsumer(broker, PerEvent(answers)):
+        eventually(lambda: committed_offsets(broker) == [3])
 
     assert numbers(instance) == [1, 2]
-    assert codes(cluster, 1) == [b"storage.rejected"]
+    assert codes(broker, 1) == [b"storage.rejected"]
 
 
 class PerEvent(FaultyRecorder):
@@ -130,13 +127,13 @@ class PerEvent(FaultyRecorder):
 
 
 def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
     recorder = FaultyRecorder(TransactionalRecorder(instance))
     recorder.broken = "down"
-    produce(cluster.bootstrap, topic, event(1))
+    produce(broker.bootstrap, topic, event(1))
 
-    with RunningConsumer(cluster, recorder):
+    with RunningConsumer(broker, recorder):
         eventually(lambda: recorder.probes >= 5)
         assert recorder.calls <= 1  # none when the idle look at the storage came first
         recorder.broken = None
@@ -144,23 +141,23 @@ def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
 
 
 def test_an_unforeseen_failure_of_a_sick_storage_is_held_and_not_dead_lettered(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
     sick = Answers(PublicRecorder(instance))
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(10)))
-    with RunningConsumer(cluster, sick) as consumer:
+    produce(broker.bootstrap, topic, *(event(n) for n in range(10)))
+    with RunningConsumer(broker, sick) as consumer:
         eventually(lambda: len(numbers(instance)) == 10)  # others went through: the budget has tokens
         sick.sick = "half dead"
-        produce(cluster.bootstrap, topic, event(UNLUCKY))
+        produce(broker.bootstrap, topic, event(UNLUCKY))
         eventually(lambda: "internal" in consumer.reason("partitions"))
-        held = consumer._loop._assignment.lanes[TOPIC, 0]
+        held = consumer._loop._assignment.lanes[broker.topic, 0]
         eventually(lambda: held.pending[0].attempts > settle.ATTEMPTS + 2)
 
-    assert codes(cluster, 0) == []
+    assert codes(broker, 0) == []
 
 
 def test_a_record_that_our_own_decoder_fails_on_is_isolated(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(record: Record, **options: Any) -> AssetEvent:
         if record.value == event(UNLUCKY):
@@ -168,26 +165,26 @@ def test_a_record_that_our_own_decoder_fails_on_is_isolated(
         return decode(record, **options)
 
     monkeypatch.setattr(settle, "decode", failing)
-    produce(cluster.bootstrap, topic, event(1), event(UNLUCKY), event(2))
+    produce(broker.bootstrap, topic, event(1), event(UNLUCKY), event(2))
 
-    with RunningConsumer(cluster, TransactionalRecorder(instance)):
+    with RunningConsumer(broker, TransactionalRecorder(instance)):
         eventually(lambda: numbers(instance)[:1] == [1])
-        produce(cluster.bootstrap, topic, event(3))
-        eventually(lambda: committed_offsets(cluster) == [4], timeout_s=40)
+        produce(broker.bootstrap, topic, event(3))
+        eventually(lambda: committed_offsets(broker) == [4], timeout_s=40)
 
     assert numbers(instance) == [1, 2, 3]
-    assert codes(cluster, 1) == [b"internal"]
+    assert codes(broker, 1) == [b"internal"]
 
 
 def test_liveness_is_the_turning_of_the_loop_at_rest_and_while_the_storage_hangs(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
     recorder = FaultyRecorder(PublicRecorder(instance))
-    with RunningConsumer(cluster, recorder, max_beat_age_s=2.5) as consumer:
+    with RunningConsumer(broker, recorder, max_beat_age_s=2.5) as consumer:
         eventually(lambda: consumer.health.ready)
         assert stays_alive(consumer, 3.5)
         recorder.gate.clear()
-        produce(cluster.bootstrap, topic, event(1))
+        produce(broker.bootstrap, topic, event(1))
         eventually(recorder.entered.is_set)
         assert stays_alive(consumer, 3.5)
         recorder.gate.set()
@@ -205,31 +202,31 @@ def stays_alive(consumer: RunningConsumer, seconds: float) -> bool:
 
 
 def test_readiness_finds_out_by_itself_that_storage_or_dead_letter_topic_fail(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.3)
     recorder = FaultyRecorder(PublicRecorder(instance))
-    with RunningConsumer(cluster, recorder) as consumer:
+    with RunningConsumer(broker, recorder) as consumer:
         eventually(lambda: consumer.health.ready)
         recorder.broken = "down"
         eventually(lambda: consumer.reason("storage") == "down")
         recorder.broken = None
         eventually(lambda: consumer.health.ready)
-        cluster.delete_topic(DEAD_LETTERS)
-        eventually(lambda: DEAD_LETTERS in consumer.reason("dead_letters"))
-        cluster.create_topic(DEAD_LETTERS, 1)
+        broker.delete_topic(broker.dead_letters)
+        eventually(lambda: broker.dead_letters in consumer.reason("dead_letters"))
+        broker.create_topic(broker.dead_letters, 1)
         eventually(lambda: consumer.health.ready)
     assert recorder.calls == 0
 
 
 @pytest.mark.parametrize("recorder", [TransactionalRecorder, PublicRecorder])
 def test_a_failure_that_passes_does_not_change_the_order(
-    cluster: MockCluster, topic: str, instance: DagsterInstance, recorder: Any
+    broker: Broker, topic: str, instance: DagsterInstance, recorder: Any
 ) -> None:
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(6)))
+    produce(broker.bootstrap, topic, *(event(n) for n in range(6)))
 
-    with RunningConsumer(cluster, FailsOnce(recorder(instance))):
-        eventually(lambda: committed_offsets(cluster) == [6])
+    with RunningConsumer(broker, FailsOnce(recorder(instance))):
+        eventually(lambda: committed_offsets(broker) == [6])
 
     assert numbers(instance) == list(range(6))
 
@@ -263,30 +260,31 @@ class Destroying:
 
 
 def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
-    cluster: MockCluster, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
-    produce(cluster.bootstrap, topic, *(event(n) for n in range(50)))
-    consumer = RunningConsumer(cluster, PublicRecorder(instance))
+    produce(broker.bootstrap, topic, *(event(n) for n in range(50)))
+    consumer = RunningConsumer(broker, PublicRecorder(instance))
     destroying: Any = Destroying(consumer._loop._consumer)
     consumer._loop._consumer = destroying
 
     with consumer:
-        eventually(lambda: committed_offsets(cluster) == [50])
+        eventually(lambda: committed_offsets(broker) == [50])
 
     assert destroying.failed
     assert numbers(instance) == list(range(50))
 
 
-def test_lost_partitions_are_not_committed(cluster: MockCluster, topic: str) -> None:
-    limits = {**QUICK, "max.poll.interval.ms": "1500"}
-    client = Consumer(consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP, passthrough=limits))
+def test_lost_partitions_are_not_committed(broker: Broker, topic: str) -> None:
+    limit_ms = str(broker.session_timeout_ms)
+    limits = {**QUICK, "session.timeout.ms": limit_ms, "max.poll.interval.ms": limit_ms}
+    client = Consumer(consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group, passthrough=limits))
     committed_before_revoke: list[Lane] = []
     assignment = Assignment(client, committed_before_revoke.extend)
     assignment.subscribe([topic])
     poll_until(client, lambda: len(assignment.lanes) == 1)
     (lane,) = assignment.lanes.values()
 
-    time.sleep(2.5)  # not polling for longer than max.poll.interval.ms is what is tested
+    time.sleep(int(limit_ms) / 1000 + 1)  # not polling for longer than max.poll.interval.ms is what is tested
     poll_until(client, lambda: lane not in assignment.lanes.values())
     client.close()
 
@@ -300,9 +298,9 @@ def poll_until(client: Consumer, check: Any) -> None:
         client.poll(0.05)
 
 
-def test_what_is_about_to_go_is_committed_before_the_call_returns(cluster: MockCluster, topic: str) -> None:
-    produce(cluster.bootstrap, topic, event(1), event(2))
-    client = Consumer(consumer_config(bootstrap_servers=cluster.bootstrap, group_id=GROUP))
+def test_what_is_about_to_go_is_committed_before_the_call_returns(broker: Broker, topic: str) -> None:
+    produce(broker.bootstrap, topic, event(1), event(2))
+    client = Consumer(consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group))
     lane = Lane(topic, 0)
     lane.begin(2)
 
@@ -329,11 +327,11 @@ def test_a_lane_takes_each_record_once_and_none_before_it_is_positioned() -> Non
 def test_a_busy_lane_does_not_starve_the_others(cluster: MockCluster, instance: DagsterInstance) -> None:
     idle = RunningConsumer(cluster, PublicRecorder(instance), batch_max_records=10)._loop
     for partition, waiting in enumerate((100, 3)):
-        lane = Lane(TOPIC, partition)
+        lane = Lane(cluster.topic, partition)
         lane.begin(0)
         for offset in range(waiting):
-            lane.add(Item(Record(TOPIC, partition, offset, None, None)))
-        idle._assignment.lanes[TOPIC, partition] = lane
+            lane.add(Item(Record(cluster.topic, partition, offset, None, None)))
+        idle._assignment.lanes[cluster.topic, partition] = lane
 
     assert [len(items) for _, items in idle._collect()] == [3, 7]
     idle._consumer.close()

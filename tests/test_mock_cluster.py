@@ -1,59 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from group_member import group_member, next_value
 from mock_cluster import FETCH, HEARTBEAT, METADATA, OFFSET_COMMIT, PRODUCE, MockCluster, Sent, consume_all, produce
-
-from asset_consumer.record import Record
-
-
-def values(records: list[Record]) -> list[bytes | None]:
-    return [record.value for record in records]
-
-
-def group_member(cluster: MockCluster, topic: str, **config: object) -> Consumer:
-    consumer = Consumer({
-        "bootstrap.servers": cluster.bootstrap,
-        "group.id": "group",
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "fetch.wait.max.ms": 10,
-        "log_level": 0,
-        **config,
-    })  # fmt: skip
-    consumer.subscribe([topic])
-    return consumer
-
-
-def next_value(consumer: Consumer) -> bytes | None:
-    for _ in range(100):
-        message = consumer.poll(0.1)
-        if message is not None and message.error() is None:
-            return message.value()
-    raise TimeoutError("no record came")
-
-
-def test_what_is_produced_is_consumed_in_order(cluster: MockCluster) -> None:
-    cluster.create_topic("t", 2)
-    sent = [Sent(str(n).encode(), partition=n % 2) for n in range(1000)]
-    places = produce(cluster.bootstrap, "t", *sent)
-    assert places[:4] == [(0, 0), (1, 0), (0, 1), (1, 1)]
-    expected = [str(n).encode() for n in (*range(0, 1000, 2), *range(1, 1000, 2))]
-    assert values(consume_all(cluster.bootstrap, "t", 1000)) == expected
-
-
-def test_consume_all_shows_records_that_nobody_asked_for(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    produce(cluster.bootstrap, "t", b"1", b"2", b"3")
-    assert len(consume_all(cluster.bootstrap, "t", 1)) == 3
-    assert consume_all(cluster.bootstrap, "t", 0) != []
-
-
-def test_consume_all_says_how_many_came(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    produce(cluster.bootstrap, "t", b"1")
-    with pytest.raises(TimeoutError, match="1 of 2"):
-        consume_all(cluster.bootstrap, "t", 2, timeout_s=0.5)
 
 
 def test_clusters_are_apart_and_have_as_many_brokers_as_asked(cluster: MockCluster) -> None:
@@ -71,16 +21,6 @@ def test_closed_cluster_refuses_instead_of_crashing(cluster: MockCluster) -> Non
     cluster.close()
     with pytest.raises(RuntimeError, match="closed"):
         cluster.create_topic("t")
-
-
-def test_group_forms_at_once(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    produce(cluster.bootstrap, "t", b"1")
-    consumer = group_member(cluster, "t")
-    assert next_value(consumer) == b"1"
-    consumer.commit(offsets=[TopicPartition("t", 0, 1)], asynchronous=False)
-    assert consumer.committed([TopicPartition("t", 0)], timeout=5)[0].offset == 1
-    consumer.close()
 
 
 def test_topic_error_hides_a_topic_until_it_is_cleared(cluster: MockCluster) -> None:
@@ -127,36 +67,6 @@ def test_commit_errors_reach_the_committer(cluster: MockCluster) -> None:
     consumer.close()
 
 
-def test_broker_goes_down_and_comes_back_with_its_records(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    produce(cluster.bootstrap, "t", b"1")
-    cluster.broker_down(1)
-    with pytest.raises(KafkaException):
-        consume_all(cluster.bootstrap, "t", 1, timeout_s=0.3)
-    cluster.broker_up(1)
-    assert values(consume_all(cluster.bootstrap, "t", 1)) == [b"1"]
-
-
-def test_deleted_records_are_out_of_range(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    for n in range(5):
-        produce(cluster.bootstrap, "t", str(n).encode())
-    cluster.delete_records("t", 0, 3)
-    assert [record.offset for record in consume_all(cluster.bootstrap, "t", 2)] == [3, 4]
-    with pytest.raises(RuntimeError, match="OFFSET_OUT_OF_RANGE"):
-        cluster.delete_records("t", 0, 100)
-
-
-def test_deleted_topic_is_unknown_and_starts_anew(cluster: MockCluster) -> None:
-    cluster.create_topic("t")
-    produce(cluster.bootstrap, "t", b"1", b"2")
-    cluster.delete_topic("t")
-    with pytest.raises(KafkaException, match="UNKNOWN_TOPIC"):
-        produce(cluster.bootstrap, "t", b"3")
-    cluster.create_topic("t")
-    assert produce(cluster.bootstrap, "t", b"4") == [(0, 0)]
-
-
 def test_coordinator_can_move_while_a_group_lives() -> None:
     with MockCluster(brokers=2) as cluster:
         cluster.create_topic("t")
@@ -164,7 +74,7 @@ def test_coordinator_can_move_while_a_group_lives() -> None:
         consumer = group_member(cluster, "t", **{"heartbeat.interval.ms": 50})
         assert next_value(consumer) == b"1"
         for broker in (1, 2):
-            cluster.coordinator_set("group", broker)
+            cluster.coordinator_set(cluster.group, broker)
             consumer.commit(offsets=[TopicPartition("t", 0, broker)], asynchronous=False)
             assert consumer.committed([TopicPartition("t", 0)], timeout=5)[0].offset == broker
         consumer.close()
@@ -176,7 +86,7 @@ def test_partition_leader_can_move() -> None:
         for broker in (1, 2):
             cluster.set_leader("t", 0, broker)
             produce(cluster.bootstrap, "t", str(broker).encode())
-        assert values(consume_all(cluster.bootstrap, "t", 2)) == [b"1", b"2"]
+        assert [record.value for record in consume_all(cluster.bootstrap, "t", 2)] == [b"1", b"2"]
 
 
 def test_answers_can_be_slow(cluster: MockCluster) -> None:

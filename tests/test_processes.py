@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from consuming import DEAD_LETTERS, TOPIC, committed_offsets, eventually
+from broker import Broker
+from consuming import committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from mock_cluster import MockCluster, consume_all, produce
+from mock_cluster import consume_all, produce
 from processes import Process
 
 EVENT = b'{"event_type": "asset_materialization", "asset_key": "a"}'
@@ -26,34 +27,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def kafka_environment(cluster: MockCluster, **more: str) -> dict[str, str]:
+def kafka_environment(broker: Broker, **more: str) -> dict[str, str]:
     return {
-        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": cluster.bootstrap,
-        "ASSET_BRIDGE_KAFKA__GROUP_ID": "bridge",
-        "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
+        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+        "ASSET_BRIDGE_KAFKA__GROUP_ID": broker.group,
+        "ASSET_BRIDGE_KAFKA__TOPICS": broker.topic,
         "ASSET_BRIDGE_MANAGEMENT__PORT": str(free_port()),
         **more,
     }
 
 
 @pytest.fixture
-def topics(cluster: MockCluster) -> MockCluster:
-    cluster.create_topic(TOPIC, 2)
-    cluster.create_topic(DEAD_LETTERS, 2)
-    return cluster
+def topics(broker: Broker) -> Broker:
+    broker.create_topic(broker.topic, 2)
+    broker.create_topic(broker.dead_letters, 2, {"max.message.bytes": "1200000"})
+    return broker
 
 
-def test_consume_records_is_ready_stays_small_and_stops_on_sigterm(topics: MockCluster, tmp_path: Path) -> None:
+def test_consume_records_is_ready_stays_small_and_stops_on_sigterm(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics)
     port = environment["ASSET_BRIDGE_MANAGEMENT__PORT"]
     with Process("consume", home=tmp_path, environment=environment) as process:
-        assert process.line("asset-bridge ready") == f"asset-bridge ready: group bridge consumes {TOPIC}"
+        assert process.line("asset-bridge ready") == f"asset-bridge ready: group {topics.group} consumes {topics.topic}"
         ready = requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
         assert requests.get(f"http://127.0.0.1:{port}/livez", timeout=5).status_code == 200
         assert requests.post(f"http://127.0.0.1:{port}/report_asset_check/a", timeout=5).status_code == 404
 
-        produce(topics.bootstrap, TOPIC, EVENT, BAD, EVENT)
+        produce(topics.bootstrap, topics.topic, EVENT, BAD, EVENT)
         eventually(lambda: sum(offset for offset in committed_offsets(topics, 2) if offset > 0) == 3)
         assert process.resident_mb() < 200
 
@@ -62,16 +63,16 @@ def test_consume_records_is_ready_stays_small_and_stops_on_sigterm(topics: MockC
 
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert len(runless_events(instance)) == 2
-    assert len(consume_all(topics.bootstrap, DEAD_LETTERS, 1)) == 1
+    assert len(consume_all(topics.bootstrap, topics.dead_letters, 1)) == 1
     assert "left_group" in "".join(process.err)
 
 
-def test_consume_is_out_within_its_deadline_when_the_brokers_are_gone(topics: MockCluster, tmp_path: Path) -> None:
+def test_consume_is_out_within_its_deadline_when_the_brokers_are_gone(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics, ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S="3")
-    produce(topics.bootstrap, TOPIC, EVENT)
+    produce(topics.bootstrap, topics.topic, EVENT)
     with Process("consume", home=tmp_path, environment=environment) as process:
         process.line("asset-bridge ready")
-        topics.close()
+        topics.broker_down()
         process.signal()
         signalled = time.monotonic()
         code = process.wait(15)
@@ -94,19 +95,19 @@ def test_consume_waits_for_brokers_that_are_not_there_yet_and_can_be_stopped(tmp
         assert process.wait(15) == 0
 
 
-def test_consume_refuses_a_dead_letter_topic_that_is_missing(cluster: MockCluster, tmp_path: Path) -> None:
-    cluster.create_topic(TOPIC, 1)
-    with Process("consume", home=tmp_path, environment=kafka_environment(cluster)) as process:
+def test_consume_refuses_a_dead_letter_topic_that_is_missing(broker: Broker, tmp_path: Path) -> None:
+    broker.create_topic(broker.topic, 1)
+    with Process("consume", home=tmp_path, environment=kafka_environment(broker)) as process:
         assert process.wait(30) == 78
 
     (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
     assert "dead_letter.missing" in line
-    assert DEAD_LETTERS in line
+    assert broker.dead_letters in line
 
 
-def test_a_second_signal_ends_the_process_at_once(topics: MockCluster, tmp_path: Path) -> None:
+def test_a_second_signal_ends_the_process_at_once(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics, ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S="600")
-    produce(topics.bootstrap, TOPIC, *[EVENT] * 20_000)
+    produce(topics.bootstrap, topics.topic, *[EVENT] * 20_000)
     with Process("consume", home=tmp_path, environment=environment) as process:
         process.line("asset-bridge ready")  # a batch of 1000 events on SQLite is under way for many seconds
         process.signal(signal.SIGINT)
@@ -185,7 +186,7 @@ def test_a_dagster_home_that_cannot_be_used_is_refused(tmp_path: Path, home: str
     assert "DAGSTER_HOME" in "".join(process.err)
 
 
-def test_check_prints_a_table_and_an_exit_code(topics: MockCluster, tmp_path: Path) -> None:
+def test_check_prints_a_table_and_an_exit_code(topics: Broker, tmp_path: Path) -> None:
     with Process("check", home=tmp_path, environment=kafka_environment(topics)) as process:
         assert process.wait(60) == 0
     table = "".join(process.out)

@@ -4,24 +4,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import KafkaError, Message
-from mock_cluster import Sent, consume_all, produce
+from mock_cluster import Sent, consume_all, produce, produce_raw
 
 from asset_consumer.record import UNREADABLE_HEADER_NAME, Record
 
 if TYPE_CHECKING:
-    from mock_cluster import MockCluster
+    from broker import Broker
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\x00\xff"])
 @pytest.mark.parametrize("key", [None, b"", b"\xff\x00"])
-def test_null_and_empty_stay_apart(cluster: MockCluster, key: bytes | None, value: bytes | None) -> None:
-    cluster.create_topic("events")
-    produce(cluster.bootstrap, "events", Sent(value, key))
-    [record] = consume_all(cluster.bootstrap, "events", 1)
+def test_null_and_empty_stay_apart(broker: Broker, key: bytes | None, value: bytes | None) -> None:
+    broker.create_topic(broker.topic)
+    produce(broker.bootstrap, broker.topic, Sent(value, key))
+    [record] = consume_all(broker.bootstrap, broker.topic, 1)
     assert (record.key, record.value) == (key, value)
 
 
-def test_headers_keep_order_duplicates_null_and_binary_values(cluster: MockCluster) -> None:
+def test_headers_keep_order_duplicates_null_and_binary_values(broker: Broker) -> None:
     headers = (
         ("b", b"2"),
         ("a", None),
@@ -31,27 +31,26 @@ def test_headers_keep_order_duplicates_null_and_binary_values(cluster: MockClust
         ("", b"no name"),
         ("ß", "ß".encode()),
     )
-    cluster.create_topic("events")
-    produce(cluster.bootstrap, "events", Sent(b"{}", headers=headers))
-    [record] = consume_all(cluster.bootstrap, "events", 1)
+    broker.create_topic(broker.topic)
+    produce(broker.bootstrap, broker.topic, Sent(b"{}", headers=headers))
+    [record] = consume_all(broker.bootstrap, broker.topic, 1)
     assert record.headers == headers
 
 
-def test_record_knows_its_place_and_time(cluster: MockCluster) -> None:
-    cluster.create_topic("events", 3)
-    produce(
-        cluster.bootstrap, "events", Sent(b"0", partition=2, timestamp_ms=1), Sent(b"1", partition=2, timestamp_ms=1234)
-    )
-    record = consume_all(cluster.bootstrap, "events", 2)[1]
-    assert (record.topic, record.partition, record.offset) == ("events", 2, 1)
-    assert record.identity == "events/2/1"
+def test_record_knows_its_place_and_time(broker: Broker) -> None:
+    broker.create_topic(broker.topic, 3)
+    first, second = (Sent(b"{}", partition=2, timestamp_ms=timestamp_ms) for timestamp_ms in (1, 1234))
+    produce(broker.bootstrap, broker.topic, first, second)
+    record = consume_all(broker.bootstrap, broker.topic, 2)[1]
+    assert (record.topic, record.partition, record.offset) == (broker.topic, 2, 1)
+    assert record.identity == f"{broker.topic}/2/1"
     assert (record.timestamp_ms, record.timestamp_type) == (1234, "CreateTime")
 
 
-def test_no_headers_is_an_empty_tuple(cluster: MockCluster) -> None:
-    cluster.create_topic("events")
-    produce(cluster.bootstrap, "events", b"{}")
-    assert consume_all(cluster.bootstrap, "events", 1)[0].headers == ()
+def test_no_headers_is_an_empty_tuple(broker: Broker) -> None:
+    broker.create_topic(broker.topic)
+    produce(broker.bootstrap, broker.topic, b"{}")
+    assert consume_all(broker.bootstrap, broker.topic, 1)[0].headers == ()
 
 
 @pytest.mark.parametrize(
@@ -76,26 +75,26 @@ def test_text_header_values_become_bytes() -> None:
     assert Record.from_message(message).headers == (("a", "ü".encode()), ("b", b"1"), ("c", None))
 
 
-def test_header_names_that_are_not_utf8_cost_neither_the_process_nor_a_value(cluster: MockCluster) -> None:
-    cluster.create_topic("events")
+def test_header_names_that_are_not_utf8_cost_neither_the_process_nor_a_value(broker: Broker) -> None:
+    broker.create_topic(broker.topic)
     headers = [(b"first", b"1"), (b"\xff", b"2"), (b"n\xfe", None), (b"\xff", b""), (b"last", None), (b"x", b"x")]
     for _ in range(20):  # often enough for CPython to specialise the calls, which hides the client's error
-        cluster.produce_raw("events", b"{}", headers)
+        produce_raw(broker.bootstrap, broker.topic, b"{}", headers)
     unreadable = UNREADABLE_HEADER_NAME
     expected = (("first", b"1"), (unreadable, b"2"), (unreadable, None), (unreadable, b""), ("last", None), ("x", b"x"))
-    assert [record.headers for record in consume_all(cluster.bootstrap, "events", 20)] == [expected] * 20
+    assert [record.headers for record in consume_all(broker.bootstrap, broker.topic, 20)] == [expected] * 20
 
 
-def test_header_name_ends_at_its_first_nul_and_nothing_else_is_lost(cluster: MockCluster) -> None:
-    cluster.create_topic("events")
-    cluster.produce_raw("events", b"{}", [(b"a\0b", b"1\0"), (b"c", b"2")])
-    assert consume_all(cluster.bootstrap, "events", 1)[0].headers == (("a", b"1\0"), ("c", b"2"))
+def test_header_name_ends_at_its_first_nul_and_nothing_else_is_lost(broker: Broker) -> None:
+    broker.create_topic(broker.topic)
+    produce_raw(broker.bootstrap, broker.topic, b"{}", [(b"a\0b", b"1\0"), (b"c", b"2")])
+    assert consume_all(broker.bootstrap, broker.topic, 1)[0].headers == (("a", b"1\0"), ("c", b"2"))
 
 
-def test_record_is_a_value(cluster: MockCluster) -> None:
-    cluster.create_topic("events")
-    produce(cluster.bootstrap, "events", Sent(b"{}", headers=[("a", b"1")]))
-    first, again = (consume_all(cluster.bootstrap, "events", 1)[0] for _ in range(2))
+def test_record_is_a_value(broker: Broker) -> None:
+    broker.create_topic(broker.topic)
+    produce(broker.bootstrap, broker.topic, Sent(b"{}", headers=[("a", b"1")]))
+    first, again = (consume_all(broker.bootstrap, broker.topic, 1)[0] for _ in range(2))
     assert first == again
     assert hash(first) == hash(again)
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from brokers import EACH_BROKER, open_broker
 from consuming import RunningConsumer, eventually
 from corpus import CASES, Case
 from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_reading import DagsterAssetEvent, event_of, runless_entries
-from mock_cluster import MockCluster, consume_all, produce
+from mock_cluster import consume_all, produce
 from starlette.testclient import TestClient
 
 from asset_events import EVENT_TYPES
@@ -56,28 +57,28 @@ def by_http(tmp_path_factory: pytest.TempPathFactory) -> Road:
     return road
 
 
-@pytest.fixture(scope="module")
-def by_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+@pytest.fixture(scope="module", params=EACH_BROKER)
+def by_kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     road = Road()
     with (
-        MockCluster() as cluster,
+        open_broker(request) as broker,
         DagsterInstance.local_temp(str(tmp_path_factory.mktemp("kafka"))) as instance,
     ):
-        for event_type in EVENT_TYPES:
-            cluster.create_topic(event_type, 1)
-        cluster.create_topic("dead", 1)
+        topics = {broker.name(event_type): event_type for event_type in EVENT_TYPES}
+        for topic in (*topics, broker.dead_letters):
+            broker.create_topic(topic, 1)
         sent: dict[str, Case] = {}
-        for event_type in EVENT_TYPES:
+        for topic, event_type in topics.items():
             cases = [case for case in CASES if case.event_type == event_type]
-            places = produce(cluster.bootstrap, event_type, *(case.body for case in cases))
-            sent |= {f"{event_type}/{where[0]}/{where[1]}": case for where, case in zip(places, cases, strict=True)}
+            places = produce(broker.bootstrap, topic, *(case.body for case in cases))
+            sent |= {f"{topic}/{where[0]}/{where[1]}": case for where, case in zip(places, cases, strict=True)}
         options: dict[str, Any] = {
-            "topics": {event_type: event_type for event_type in EVENT_TYPES},
-            "dead_letter_topics": dict.fromkeys(EVENT_TYPES, "dead"),
+            "topics": topics,
+            "dead_letter_topics": dict.fromkeys(topics, broker.dead_letters),
         }
-        with RunningConsumer(cluster, PublicRecorder(instance), **options) as consumer:
+        with RunningConsumer(broker, PublicRecorder(instance), **options) as consumer:
             eventually(lambda: settled(consumer) == len(CASES), timeout_s=60)
-        for letter in consume_all(cluster.bootstrap, "dead", 0):
+        for letter in consume_all(broker.bootstrap, broker.dead_letters, 0):
             headers = dict(letter.headers)
             case = sent[(headers["asset-bridge.dlq.id"] or b"").decode()]
             road.errors[case.name] = json.loads(headers["asset-bridge.dlq.errors"] or b"")

@@ -13,6 +13,7 @@ from asset_consumer.client import admin_config
 from asset_consumer.topics import HEADROOM_BYTES, BrokersUnavailableError, Problem, TopicFacts, describe, problems
 
 if TYPE_CHECKING:
+    from broker import Broker
     from mock_cluster import MockCluster
 
 PAGE = (Path(__file__).parents[1] / "docs" / "dead-letters.md").read_text()
@@ -109,15 +110,18 @@ def admin_of(bootstrap: str) -> AdminClient:
     return AdminClient({**admin_config(bootstrap_servers=bootstrap), "log_level": 0})
 
 
-def test_topics_are_described_and_none_is_created(cluster: MockCluster) -> None:
-    cluster.create_topic("events", 3)
-    admin = admin_of(cluster.bootstrap)
+def test_topics_are_described_and_none_is_created(broker: Broker) -> None:
+    topic, missing = broker.topic, broker.dead_letters
+    broker.create_topic(topic, 3)
+    admin = admin_of(broker.bootstrap)
     for _ in range(2):
-        facts = describe(admin, ["events", "events.dlq", "events"], 10)
-        assert list(facts) == ["events", "events.dlq"]
-        assert (facts["events"].partitions, facts["events"].error) == (3, None)
-        assert (facts["events.dlq"].partitions, facts["events.dlq"].error) == (0, "UNKNOWN_TOPIC_OR_PART")
-    assert list(admin.list_topics(timeout=10).topics) == ["events"]
+        facts = describe(admin, [topic, missing, topic], 10)
+        assert list(facts) == [topic, missing]
+        assert (facts[topic].partitions, facts[topic].error) == (3, None)
+        assert (facts[missing].partitions, facts[missing].error) == (0, "UNKNOWN_TOPIC_OR_PART")
+    there = admin.list_topics(timeout=10).topics
+    assert topic in there
+    assert missing not in there
 
 
 def test_broker_without_describe_configs_leaves_the_configuration_unverified(cluster: MockCluster) -> None:
@@ -150,13 +154,13 @@ def test_topic_that_the_broker_cannot_judge_now_is_an_outage(cluster: MockCluste
 
 
 def test_brokers_that_do_not_answer_are_an_outage_and_the_log_says_why(
-    cluster: MockCluster, caplog: pytest.LogCaptureFixture
+    broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cluster.create_topic("events")
-    cluster.broker_down()
-    admin = AdminClient(admin_config(bootstrap_servers=cluster.bootstrap))
+    broker.create_topic(broker.topic)
+    broker.broker_down()
+    admin = AdminClient(admin_config(bootstrap_servers=broker.bootstrap))
     with pytest.raises(BrokersUnavailableError, match=r"_TRANSPORT|_TIMED_OUT"):
-        describe(admin, ["events"], 0.5)
+        describe(admin, [broker.topic], 0.5)
     assert any(line.name == "asset_bridge.librdkafka" for line in caplog.records)
-    cluster.broker_up()
-    assert describe(admin, ["events"], 10)["events"].error is None
+    broker.broker_up()
+    assert describe(admin, [broker.topic], 10)[broker.topic].error is None

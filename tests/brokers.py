@@ -1,0 +1,91 @@
+"""Fixtures that give a test a Kafka: `cluster` inside this process, with faults; `broker` each kind that there is.
+
+The real one is the broker that ASSET_BRIDGE_TEST_KAFKA=host:port names, else one of our own from the jars in the
+cache, else a container where Docker answers. Without any, its cases are skipped; ASSET_BRIDGE_TEST_REQUIRE=kafka makes
+them fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from broker import Broker
+from containers import docker_answers, kafka_container
+from kafka_jars import cached
+from kafka_server import SETTINGS, ThrowAwayKafka, find_java
+from missing import missing
+from mock_cluster import MockCluster
+from real_broker import RealBroker
+
+NAMED = "ASSET_BRIDGE_TEST_KAFKA"
+
+_MISSING = (
+    "there is no Kafka: `make kafka` fetches one where Java 17 and Maven are, Docker will do,"
+    f" or name a broker in {NAMED}=host:port"
+)
+
+EACH_BROKER = ["mock", pytest.param("kafka", marks=pytest.mark.kafka)]
+"""For fixtures of a wider scope, which then call `open_broker(request)`."""
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    """A fresh one-broker Kafka cluster of this test alone, inside this process."""
+    with MockCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=EACH_BROKER)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Each kind of Kafka: what holds on the one inside this process must hold on a real one."""
+    with open_broker(request) as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka(kafka_server: tuple[str, ThrowAwayKafka | None]) -> Iterator[RealBroker]:
+    """A real broker, for what only one can do."""
+    with closing(RealBroker(*kafka_server)) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka_server(_kafka_server: tuple[str, ThrowAwayKafka | None] | None) -> tuple[str, ThrowAwayKafka | None]:
+    """A real broker's address, and the broker itself where it is ours to stop."""
+    return _kafka_server or missing("kafka", _MISSING)
+
+
+@pytest.fixture(scope="session")
+def _kafka_server() -> Iterator[tuple[str, ThrowAwayKafka | None] | None]:
+    with running_kafka() as server:
+        yield server
+
+
+@contextmanager
+def open_broker(request: pytest.FixtureRequest) -> Generator[Broker]:
+    """The broker of the kind that the fixture's parameter names."""
+    if request.param == "mock":
+        with MockCluster() as cluster:
+            yield cluster
+    else:
+        with closing(RealBroker(*request.getfixturevalue("kafka_server"))) as broker:
+            yield broker
+
+
+@contextmanager
+def running_kafka() -> Generator[tuple[str, ThrowAwayKafka | None] | None]:
+    """The broker to test on, and how to stop it where it is ours; None where there is none."""
+    named, jars = os.environ.get(NAMED), cached()
+    if named:
+        yield named, None
+    elif jars is not None and find_java() is not None:
+        with closing(ThrowAwayKafka(jars)) as ours:
+            yield ours.bootstrap, ours
+    elif docker_answers():
+        with kafka_container(SETTINGS) as bootstrap:
+            yield bootstrap, None
+    else:
+        yield None

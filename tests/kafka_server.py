@@ -1,0 +1,148 @@
+"""A throw-away Apache Kafka: one broker in KRaft mode on loopback, from the jars in the cache (`kafka_jars.py`).
+
+The broker is a child of this process and dies with it. By hand, for as long as wanted:
+
+    python tests/kafka_server.py      fetches the jars when need be, prints the bootstrap address; Ctrl-C ends it
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from kafka_jars import fetch
+
+START_S = 60.0
+
+_CLUSTER_ID = "asset-bridge-testing--"
+
+_JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN")
+"""Quick to start and small: a test's broker lives too briefly for the optimising compiler to pay."""
+
+SETTINGS = {
+    "auto.create.topics.enable": "false",
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",  # how long a broker that was killed must wait before it may register again
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.dedupe.buffer.size": str(2 * 1024 * 1024),  # instead of 128 MB, which is taken at the start
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+}
+"""What differs from a broker's defaults: one copy and one partition of what is internal, quick groups and restarts."""
+
+
+class ThrowAwayKafka:
+    """A broker with its data in a folder of its own, on ports of its own; may be stopped and started again."""
+
+    def __init__(self, jars: Path, settings: Mapping[str, str] | None = None) -> None:
+        self._java = [find_java() or "java", *_JVM, "-cp", f"{jars}/*"]
+        self._folder = Path(tempfile.mkdtemp(prefix="asset-bridge-kafka-"))
+        broker, controller = free_ports(2)
+        self.bootstrap = f"127.0.0.1:{broker}"
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller}",
+            "log.dirs": str(self._folder / "data"),
+            **SETTINGS,
+            **(settings or {}),
+        }
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)).wait(START_S)
+        self.start()
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers."""
+        self._process = self._run("kafka.Kafka", str(self._properties))
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0})
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                admin.list_topics(timeout=1)
+            except KafkaException:
+                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert time.monotonic() < deadline, "Kafka does not answer"
+            else:
+                return
+
+    def ensure_running(self) -> None:
+        if self._process is None:
+            self.start()
+
+    def stop(self) -> None:
+        """Stop at once, as a crash does: connections break, nobody is told."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(START_S)
+            self._process = None
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        dies_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with (self._folder / "log").open("ab") as log:
+            command = [*dies_with_us, *self._java, *arguments]
+            return subprocess.Popen(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def find_java() -> str | None:
+    """The `java` of JAVA_HOME, else the one on the path."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; all are held until the last is found, so that no two are the same."""
+    with ExitStack() as held:
+        probes = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def main() -> None:
+    """Run a broker until a signal comes, or until the process that started this one is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with closing(ThrowAwayKafka(fetch())) as server:
+        sys.stdout.write(f"{server.bootstrap}\n")
+        sys.stdout.flush()
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

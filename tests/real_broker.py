@@ -1,0 +1,77 @@
+"""A real Kafka broker that many tests share: each has names of its own on it, and takes its topics away with it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from broker import Broker
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kafka_server import ThrowAwayKafka
+
+WITHIN_S = 20.0
+
+
+class RealBroker(Broker):
+    """The shared broker under one test's names; `server` where it is ours to stop."""
+
+    session_timeout_ms = 6000  # a broker's own least, unless it is told otherwise
+
+    def __init__(self, bootstrap: str, server: ThrowAwayKafka | None = None) -> None:
+        self.bootstrap, self._server = bootstrap, server
+        self.prefix = f"asset-bridge-test-{uuid4().hex[:8]}."
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0})
+
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+        """Create a topic, and wait until the broker says where all of its partitions are."""
+        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
+        self._admin.create_topics([topic])[name].result(WITHIN_S)
+        self._until(lambda: self._leaders(name) == partitions)
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic, and wait until the broker says that it is not there."""
+        self._admin.delete_topics([name])[name].result(WITHIN_S)
+        self._until(lambda: self._leaders(name) == 0)
+
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
+        where = TopicPartition(topic, partition, before_offset)
+        self._admin.delete_records([where])[where].result(WITHIN_S)
+
+    def broker_down(self) -> None:
+        """Kill the broker; skips the test where it is somebody else's."""
+        self._ours().stop()
+
+    def broker_up(self) -> None:
+        self._ours().start()
+
+    def close(self) -> None:
+        """Take the test's topics and groups away; a broker that the test has stopped is started again."""
+        if self._server is not None:
+            self._server.ensure_running()
+        topics = [name for name in self._admin.list_topics(timeout=WITHIN_S).topics if name.startswith(self.prefix)]
+        for future in self._admin.delete_topics(topics).values() if topics else ():
+            future.result(WITHIN_S)
+
+    def _leaders(self, topic: str) -> int:
+        """How many partitions of a topic can be used now."""
+        found = self._admin.list_topics(topic, timeout=WITHIN_S).topics[topic]
+        return sum(partition.leader >= 0 for partition in found.partitions.values()) if found.error is None else 0
+
+    def _ours(self) -> ThrowAwayKafka:
+        if self._server is None:
+            pytest.skip("a broker that was named, or is in a container, must not be stopped")
+        return self._server
+
+    def _until(self, check: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WITHIN_S
+        while not check():
+            assert time.monotonic() < deadline, "the broker does not show what it was told"
+            time.sleep(0.01)
