@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as db
+from check_partitions import where_held
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from dagster_tables import all_rows
@@ -57,7 +58,7 @@ def test_what_a_table_refuses_is_rejected_alone_and_nothing_is_stored(
 ) -> None:
     refuse(each_database, table, column, value)
     before = all_rows(each_database)
-    batch: list[AssetEvent] = [event(data_version="v"), check(), bad, event("b"), check(partition="p")]
+    batch: list[AssetEvent] = [event(data_version="v"), check(), bad, event("b"), check(partition=where_held("p"))]
 
     outcomes = recorder.record(batch, [progress(10, 15)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from asset_reporting.installed_dagster import give_connections_back
 from asset_reporting.outcomes import Again, Outcome, Rejected, Unavailable
 from asset_reporting.recorders import choose_recorder
 from asset_reporting.storage_errors import describe
@@ -29,6 +30,7 @@ class ReportingContext:
 
 def reporting_context(instance: DagsterInstance, targets: Targets | None = None) -> ReportingContext:
     """Build the context for an instance with the best recorder that it supports; raises what its storage raises."""
+    give_connections_back(instance.event_log_storage)
     return ReportingContext(choose_recorder(instance), targets or AcceptAll())
 
 
