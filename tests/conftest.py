@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dagster
 import pytest
 from dead_letter_sending import Producers
 from mock_cluster import MockCluster
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["databases"]
+
+
+def pytest_report_header() -> str:
+    return f"dagster: {dagster.__version__}"
 
 
 @pytest.fixture
