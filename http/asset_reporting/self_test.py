@@ -1,8 +1,17 @@
 """Prove at start, in transactions that are rolled back, that Dagster's storage still behaves as we rely on.
 
-Which internals: `_event_to_row`, `_tags_for_asset_event`, `_get_asset_entry_values`, `index_transaction`,
-`index_connection` and, on SQLite, `run_connection`; the tables `event_logs`, `asset_keys`, `asset_event_tags` and
-`asset_check_executions`. Our own two tables are tried as well.
+Everything of a Dagster storage that this project leans on; a test keeps the list complete.
+
+* What the transactional recorder writes by, proved here: `index_transaction`, `index_connection`,
+  `_event_insert_timestamp`, `_tags_for_asset_event`, `is_run_sharded`, on SQLite `run_connection`; the tables
+  `SqlEventLogStorageTable`, `AssetKeyTable`, `AssetEventTagsTable` and `AssetCheckExecutionsTable`; what is in them:
+  `AssetCheckExecutionRecordStatus`, `pack_value`, `serialize_value`, `deserialize_value`. Rows are held against
+  `_event_to_row` and `_get_asset_entry_values`, by which Dagster itself writes.
+* What tells the public recorder an event's id, where it is there: `_store_asset_event`, `store_asset_event`,
+  `store_asset_check_event`; what mends a check's result: `prepare_insert_event`.
+* Public, and there as long as Dagster is: `get_maximum_record_id`, `optimize_for_webserver`, `has_table`.
+
+Our own two tables are tried as well.
 """
 
 from __future__ import annotations
