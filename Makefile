@@ -1,10 +1,10 @@
 # Needs git, make and Python 3.11 or newer; each target fetches the rest by itself, into .venv and .tools.
 #
 #   make dev ARGS=--ui          arguments for `asset-bridge dev`
-#   make test ARGS="-k http"    arguments for pytest
+#   make test ARGS="-k http"    arguments for pytest, and for `make test-oldest`
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test kafka check fix
+.PHONY: help dev test heavy test-oldest kafka check fix
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -13,19 +13,27 @@ export UV_PYTHON_PREFERENCE := system
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
+OLDEST := .venv-oldest
+OLDEST_READY := $(OLDEST)/.ready
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consumer, sample events
 	@.venv/bin/asset-bridge dev $(ARGS)
 
-test: $(DEV_READY) ## Run the tests
-	.venv/bin/pytest -n auto --dist loadfile -m 'not kafka' $(ARGS)
+test: $(DEV_READY) ## Run the tests that are quick and need nothing
+	.venv/bin/pytest -n auto --dist loadfile -m 'not kafka and not heavy' $(ARGS)
+
+heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
+	.venv/bin/pytest -n auto --dist loadfile -m 'heavy and not kafka' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_jars.py
 	.venv/bin/pytest -n auto --dist loadfile -m kafka $(ARGS)
+
+test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
+	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest -n auto --dist loadfile -m 'not kafka' $(ARGS)
 
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check
@@ -47,6 +55,12 @@ $(RUN_READY): uv.lock pyproject.toml | $(UV)
 $(DEV_READY): uv.lock pyproject.toml | $(UV)
 	$(UV) sync --quiet --frozen
 	@touch $(RUN_READY) $@
+
+# What is locked, with Dagster's own packages exchanged for the oldest: they pin each other, the rest stays as it is.
+$(OLDEST_READY): uv.lock pyproject.toml | $(UV)
+	UV_PROJECT_ENVIRONMENT=$(OLDEST) $(UV) sync --quiet --frozen
+	$(UV) pip install --quiet --python $(OLDEST) $$(sed -nE 's/.*"(dagster[a-z-]*)>=([0-9.]+),.*/\1==\2/p' pyproject.toml)
+	@touch $@
 
 # The first Python that is new enough makes a place for uv, without touching anything outside this folder.
 .tools/bin/uv:

@@ -61,6 +61,8 @@ class FaultyRecorder:
     calls: int = 0
     probes: int = 0
     entered: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Dagster's instance in memory cannot be written by two threads at once before 1.12.13."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -83,7 +85,8 @@ class FaultyRecorder:
         self.gate.wait()
         if self.broken is not None:
             return [Unavailable(self.broken)] * len(events)
-        return self.inner.record(events, progress)
+        with self.turn:
+            return self.inner.record(events, progress)
 
     def move(self, progress: Sequence[Progress]) -> Outcome | None:
         return Unavailable(self.broken) if self.broken else self.inner.move(progress)

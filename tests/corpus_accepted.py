@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from check_partitions import where_held
 from corpus_case import CHECK, COLUMN, MAT, OBS, check, entry, mat, nested, obs, raw, typed
 
 ACCEPTED: Final = [
@@ -29,7 +30,7 @@ ACCEPTED: Final = [
         check_name="prices are positive",
         passed=False,
         severity="WARN",
-        partition="2024-01-15",
+        partition=where_held("2024-01-15"),
         metadata={"invalid": 15},
         description="Negative prices",
         event_time=1705314600,

@@ -19,6 +19,8 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 from dagster_reading import runless_entries
 from dagster_tables import ranks_of_events
 
+from asset_reporting.installed_dagster import CHECKS_HAVE_PARTITIONS
+
 _KINDS = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION)
 _MANY = 1000
 
@@ -57,10 +59,10 @@ class Answers:
         storage = self.instance.event_log_storage
         history = storage.get_asset_check_execution_history(key, _MANY)
         latest = storage.get_latest_asset_check_execution_by_key([key]).get(key)
-        partitions = storage.get_asset_check_partition_info([key])
+        partitions = storage.get_asset_check_partition_info([key]) if CHECKS_HAVE_PARTITIONS else []
         return {
-            "history": [(one.status, one.event, one.partition, one.run_id) for one in history],
-            "latest": (latest.status, latest.event, latest.partition) if latest else None,
+            "history": [(one.status, one.event, one.run_id, getattr(one, "partition", None)) for one in history],
+            "latest": (latest.status, latest.event, getattr(latest, "partition", None)) if latest else None,
             "partitions": {
                 info.partition_key: (info.latest_execution_status, self.ranks[info.latest_check_event_storage_id])
                 for info in partitions

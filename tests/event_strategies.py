@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from check_partitions import where_held
 from hypothesis import strategies as st
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
@@ -114,6 +115,6 @@ events: SearchStrategy[AssetEvent] = st.one_of(
         check_name=_names,
         passed=st.booleans(),
         severity=st.sampled_from(["ERROR", "WARN", "INFO"]),
-        **_common,
+        **(_common | {"partition": _common["partition"].map(where_held)}),
     ),
 )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from check_partitions import needs_check_partitions
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
@@ -225,6 +226,7 @@ def test_success_tells_the_storage_id_as_text(
     assert answer.headers["content-type"] == "application/json"
 
 
+@needs_check_partitions
 def test_second_result_of_a_partitioned_check_replaces_the_first(client: TestClient, instance: DagsterInstance) -> None:
     for passed in (True, False):
         body = {"check_name": "by_day", "passed": passed, "partition": "2024-01-15"}

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
+from check_partitions import where_held
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 from dagster._core.test_utils import freeze_time
 from dagster_answers import answers
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent
 from asset_reporting import log_entries
+from asset_reporting.installed_dagster import give_connections_back
 from asset_reporting.outcomes import Recorded
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Recorder
@@ -45,13 +47,13 @@ def _events(draw: st.DrawFn) -> AssetEvent:
     if draw(st.integers(0, 9)):
         changes |= {"asset_key": (draw(few_names),), "partition": draw(st.none() | few_names)}
         if isinstance(event, CheckEvent):
-            changes["check_name"] = draw(few_names)
+            changes |= {"check_name": draw(few_names), "partition": where_held(changes["partition"])}
     return event.model_copy(update=changes)
 
 
 REPEATED_CHECKS: Batches = [
     [
-        CheckEvent(asset_key=("a",), check_name="c", passed=passed, partition=partition)
+        CheckEvent(asset_key=("a",), check_name="c", passed=passed, partition=where_held(partition))
         for partition in ("p", None, "q", "p", None, "p")
         for passed in (True, False)
     ]
@@ -93,6 +95,7 @@ def both(database: Database) -> BothWays:
     both = BothWays(database.open(), database.open())
     for instance in (both.by_call, both.in_transactions):  # as `serve` and `consume` do: connections are kept open
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=2)
+        give_connections_back(instance.event_log_storage)
     return both
 
 

@@ -83,6 +83,7 @@ BREAKS: dict[str, Break] = {
     **{
         f"{name} is gone": gone(name)
         for name in (
+            "_event_insert_timestamp",
             "_event_to_row",
             "_tags_for_asset_event",
             "_get_asset_entry_values",
@@ -131,6 +132,17 @@ def test_a_new_column_that_we_would_leave_empty_means_the_public_recorder(
     monkeypatch.setattr(self_test, name, table)
 
     assert_lesser_recorder(choose_recorder(each_database), caplog, f"{table.name} has a column that we do not fill")
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP TABLE asset_check_executions", "ALTER TABLE asset_keys DROP COLUMN last_run_id"]
+)
+def test_tables_of_an_older_dagster_mean_the_public_recorder_and_the_advice_to_migrate(
+    each_database: DagsterInstance, statement: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed_table(statement)(each_database.event_log_storage)
+
+    assert_lesser_recorder(choose_recorder(each_database), caplog, "`dagster instance migrate`")
 
 
 def without_run_view(storage: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as db
+from check_partitions import where_held
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from dagster_tables import all_rows
@@ -57,7 +58,7 @@ def test_what_a_table_refuses_is_rejected_alone_and_nothing_is_stored(
 ) -> None:
     refuse(each_database, table, column, value)
     before = all_rows(each_database)
-    batch: list[AssetEvent] = [event(data_version="v"), check(), bad, event("b"), check(partition="p")]
+    batch: list[AssetEvent] = [event(data_version="v"), check(), bad, event("b"), check(partition=where_held("p"))]
 
     outcomes = recorder.record(batch, [progress(10, 15)])
 
@@ -115,7 +116,8 @@ def test_a_transaction_takes_as_many_round_trips_for_many_events_as_for_few(post
         batch: list[AssetEvent] = []
         for number in range(events):
             fields = {"idempotency_key": f"{events}/{number}", "partition": f"p{number}"}
-            batch += [event(f"a{number}", data_version="v", **fields), check(f"a{number}", partition=f"p{number}")]
+            batch.append(event(f"a{number}", data_version="v", **fields))
+            batch.append(check(f"a{number}", partition=where_held(f"p{number}")))
         steps = [Progress(GROUP, "events", partition, 0 if events == 1 else 1, events) for partition in range(16)]
         statements.clear()
         recorded_ids(recorder.record(batch, steps))

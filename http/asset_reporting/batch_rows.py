@@ -17,6 +17,7 @@ from dagster._time import datetime_from_timestamp
 
 from asset_events import AssetEvent
 from asset_reporting.entry_text import entry_writer, record_text
+from asset_reporting.installed_dagster import partition_of
 from asset_reporting.log_entries import RUNLESS, to_log_entry
 from asset_reporting.outcomes import Again, Outcome
 from asset_reporting.storage_errors import refusal
@@ -116,8 +117,9 @@ def check_rows(rows: BatchRows, ids: Sequence[int]) -> list[Row]:
         evaluation = entry.get_dagster_event().event_specific_data
         if isinstance(evaluation, AssetCheckEvaluation):
             execution = _check_row(evaluation, row, event_id)
-            identity = (execution["asset_key"], evaluation.check_name, evaluation.partition)
-            kept[index if evaluation.partition is None else identity] = execution
+            partition = execution["partition"]
+            identity = (execution["asset_key"], execution["check_name"], partition)
+            kept[index if partition is None else identity] = execution
     return sorted(kept.values(), key=lambda execution: execution["evaluation_event_storage_id"])
 
 
@@ -132,5 +134,5 @@ def _check_row(evaluation: AssetCheckEvaluation, row: Row, event_id: int) -> Row
         "evaluation_event_timestamp": row["timestamp"],
         "evaluation_event_storage_id": event_id,
         "materialization_event_storage_id": None,
-        "partition": evaluation.partition,
+        "partition": partition_of(evaluation),
     }

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import dagster
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, AssetMaterialization, AssetObservation
 from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster._core.definitions.metadata.external_metadata import metadata_value_from_external
 
-from asset_events import CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
+from asset_events import (
+    CheckEvent,
+    ErrorDetail,
+    InvalidEventError,
+    MaterializationEvent,
+    ObservationEvent,
+    TypedMetadata,
+)
+from asset_reporting.installed_dagster import CHECKS_HAVE_PARTITIONS
 
 if TYPE_CHECKING:
     from asset_events import AssetEvent
@@ -20,7 +29,11 @@ SEVERITY_METADATA_KEY = "asset_bridge/severity"
 
 
 def to_dagster_event(event: AssetEvent) -> DagsterAssetEvent:
-    """Build the Dagster event; the contract has already refused whatever Dagster would choke on."""
+    """Build the Dagster event; the contract has already refused whatever Dagster would choke on.
+
+    Raises:
+        InvalidEventError: The installed Dagster cannot hold all that the event says.
+    """
     match event:
         case MaterializationEvent():
             return AssetMaterialization(
@@ -53,8 +66,18 @@ def _check(event: CheckEvent) -> AssetCheckEvaluation:
         metadata=metadata,
         severity=AssetCheckSeverity.ERROR if event.severity == "ERROR" else AssetCheckSeverity.WARN,
         description=event.description,
-        partition=event.partition,
+        **_check_partition(event),
     )
+
+
+def _check_partition(event: CheckEvent) -> dict[str, Any]:
+    """The partition, where a result can have one; without it, the result would pass for one of the whole asset."""
+    if CHECKS_HAVE_PARTITIONS:
+        return {"partition": event.partition}
+    if event.partition is None:
+        return {}
+    message = f"Dagster {dagster.__version__} keeps no partition of a check's result; 1.12.13 and later do."
+    raise InvalidEventError([ErrorDetail("/partition", "partition.unsupported", message)])
 
 
 def _metadata(event: AssetEvent) -> dict[str, Any]:

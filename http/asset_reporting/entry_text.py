@@ -28,6 +28,7 @@ from dagster._core.events import AssetObservationData, StepMaterializationData
 from dagster_shared.serdes import pack_value, serialize_value
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
+from asset_reporting.installed_dagster import CHECKS_HAVE_PARTITIONS, partition_of
 from asset_reporting.log_entries import to_log_entry
 
 Packed = dict[str, Any]
@@ -55,12 +56,13 @@ _METADATA: dict[str, Any] = {
     "t": TypedMetadata("timestamp", 1.5),
 }
 _FULL: dict[str, Any] = {"asset_key": ("a", "ü"), "partition": "p", "metadata": _METADATA, "event_time": 1.5e9}
+_FULL_CHECK: dict[str, Any] = _FULL if CHECKS_HAVE_PARTITIONS else {**_FULL, "partition": None}
 _SAMPLES: tuple[AssetEvent, ...] = (
     MaterializationEvent(**_FULL, description="d", data_version="v", tags={"z": "1", "a/b": ""}),
     MaterializationEvent(asset_key=("a",)),
     ObservationEvent(**_FULL, description="d", data_version="v", tags={"z": "1", "a/b": ""}),
     ObservationEvent(asset_key=("a",)),
-    CheckEvent(**_FULL, description="d", check_name="c", passed=True, severity="WARN"),
+    CheckEvent(**_FULL_CHECK, description="d", check_name="c", passed=True, severity="WARN"),
     CheckEvent(asset_key=("a",), check_name="c", passed=False),
 )
 
@@ -107,9 +109,9 @@ def _data(data: object, sample: Packed) -> Packed:
                 "check_name": data.check_name,
                 "description": data.description,
                 "metadata": {label: _value(value) for label, value in data.metadata.items()},
-                "partition": data.partition,
                 "severity": pack_value(data.severity),
                 "success": data.passed,
+                **({"partition": partition_of(data)} if CHECKS_HAVE_PARTITIONS else {}),
             }
         case _:
             raise TypeError(type(data).__name__)

@@ -1,8 +1,8 @@
 """Learn the storage id that Dagster gives an event: its public report call does not return it.
 
-Both asset events and check evaluations pass through one storage method that is handed the new row's id
-(`_store_asset_event`, `store_asset_check_event`). Standing in front of those two on this one storage object costs
-nothing and is exact where reading back "the newest row" would be a race. A storage without them reports no ids.
+Asset events and check evaluations each pass through a storage method that is handed the new row's id. Standing in front
+of these on this one storage object costs nothing and is exact where reading back "the newest row" would be a race. A
+storage without them reports no ids.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from asset_reporting.check_repair import forget_partitioned_result
+from asset_reporting.check_repair import forget_partitioned_result, store_in_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +44,16 @@ class EventIds:
 
 
 def watch_event_ids(storage: EventLogStorage) -> EventIds:
-    """Stand in front of the storage's two methods, once per storage object, and return the watcher."""
+    """Stand in front of the storage's methods, once per storage object, and return the watcher."""
     known = getattr(storage, _MARK, None)
     if isinstance(known, EventIds):
         return known
     ids = EventIds()
     target: Any = storage  # its attributes are replaced on this one object only
-    if hasattr(storage, "_store_asset_event"):
+    if hasattr(storage, "_store_asset_event"):  # a Dagster without it calls the next one
         target._store_asset_event = _watched_asset_event(target._store_asset_event, ids)  # noqa: SLF001 # see above
+    if hasattr(storage, "store_asset_event"):
+        target.store_asset_event = _watched_asset_event(target.store_asset_event, ids)
     if hasattr(storage, "store_asset_check_event"):
         target.store_asset_check_event = _watched_check(target, target.store_asset_check_event, ids)
     setattr(target, _MARK, ids)
@@ -59,15 +61,17 @@ def watch_event_ids(storage: EventLogStorage) -> EventIds:
 
 
 def _watched_asset_event(original: Callable[..., None], ids: EventIds) -> Callable[..., None]:
-    def store(conn: object, event: EventLogEntry, event_id: int) -> None:
-        ids.saw(event_id)
-        original(conn, event, event_id)
+    def store(*arguments: Any) -> None:  # noqa: ANN401 # a connection in one of the two, the event, its id
+        ids.saw(arguments[-1])
+        original(*arguments)
 
     return store
 
 
 def _watched_check(storage: Any, original: Callable[..., None], ids: EventIds) -> Callable[..., None]:  # noqa: ANN401 # any SQL storage
     def store(event: EventLogEntry, event_id: int | None) -> None:
+        if event_id is None:
+            event_id = store_in_index(storage, event)
         ids.saw(event_id)
         try:
             original(event, event_id)

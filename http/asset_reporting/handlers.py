@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from asset_reporting.idempotency import RETENTION_S
+from asset_reporting.installed_dagster import give_connections_back
 from asset_reporting.outcomes import Again, Outcome, Rejected, Unavailable
 from asset_reporting.recorders import choose_recorder
 from asset_reporting.storage_errors import describe
@@ -35,6 +36,7 @@ def reporting_context(
 
     `key_retention_s` is for how many seconds an idempotency key is remembered.
     """
+    give_connections_back(instance.event_log_storage)
     return ReportingContext(choose_recorder(instance, key_retention_s), targets or AcceptAll())
 
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import exc as sa
 
-from asset_events import ErrorDetail
+from asset_events import ErrorDetail, InvalidEventError
 from asset_reporting.outcomes import Failed, Outcome, Rejected, Unavailable
 
 Kind: TypeAlias = Literal["rejected", "unavailable", "unknown"]
@@ -44,6 +44,8 @@ def classify(error: BaseException) -> Kind:
 
 def refusal(error: Exception) -> Outcome:
     """The outcome of an event whose recording raised this."""
+    if isinstance(error, InvalidEventError):
+        return Rejected(error.errors)
     match classify(error):
         case "unavailable":
             return Unavailable(describe(error))

@@ -48,6 +48,7 @@ _CODES = (
     ErrorCode("asset.unknown", 404, "target", "No loaded code location defines this asset (mode `reject`)."),
     ErrorCode("check.unknown", 404, "target", "No loaded code location defines this check (mode `reject`)."),
     ErrorCode("partition.unknown", 400, "target", "The asset has no such partition (mode `reject`)."),
+    ErrorCode("partition.unsupported", 400, "target", "The installed Dagster keeps no partition of a check's result."),
     ErrorCode("api_key.invalid", 401, None, "The X-API-Key header is missing or names no known key."),
     ErrorCode("asset.forbidden", 403, None, "The caller may not report this asset."),
     ErrorCode("route.unknown", 404, None, "Nothing is served under this path."),
