@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,6 +94,39 @@ def write_config(home: Path, *lines: str) -> None:
     (home / "dagster.yaml").write_text("\n".join(["telemetry: {enabled: false}", *lines, ""]))
 
 
+def empty_sqlite(home: Path) -> Path:
+    """Make an instance's files and tables: Dagster's own first start in an empty folder is none for two at once."""
+    write_config(home)
+    with DagsterInstance.from_config(str(home)) as instance:
+        instance.event_log_storage.get_maximum_record_id()
+    return home
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder that is in memory where the system has a place for that: SQLite flushes each commit."""
+    memory = "/dev/shm"  # noqa: S108 # nothing is shared through it: the folder inside is of one test alone
+    with TemporaryDirectory(prefix="asset-bridge-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def throw_away_home(kind: str) -> Iterator[Path]:
+    """A DAGSTER_HOME of an empty instance, outside of pytest; its database is gone with it."""
+    with folder_in_memory() as folder:
+        if kind == "sqlite":
+            yield empty_sqlite(folder)
+            return
+        with running_server() as server:
+            if server is None:
+                raise SystemExit(_MISSING)
+            databases = PostgresDatabases(server[0], folder)
+            home = databases.new_home()
+            with DagsterInstance.from_config(str(home)):  # makes the tables
+                yield home
+            databases.drop()
+
+
 @pytest.fixture(scope="session")
 def _server() -> Iterator[tuple[Server, ThrowAwayServer | None] | None]:
     with running_server() as server:
@@ -138,21 +171,16 @@ def stoppable_server(
 
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("sqlite")
-    write_config(home)
-    with DagsterInstance.from_config(str(home)) as instance:
-        instance.event_log_storage.get_maximum_record_id()
-    return home
+    return empty_sqlite(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture
 def sqlite(_sqlite_template: Path) -> Iterator[Database]:
-    """SQLite, in files of this test: in memory where the system has a folder for that, since each commit is flushed."""
-    memory = "/dev/shm"  # noqa: S108 # nothing is shared through it: the folder inside is of this test alone
-    with TemporaryDirectory(prefix="asset-bridge-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    """SQLite, in files of this test."""
+    with folder_in_memory() as folder:
 
         def new_home() -> Path:
-            return Path(shutil.copytree(_sqlite_template, Path(folder) / f"home{next(_numbers)}"))
+            return Path(shutil.copytree(_sqlite_template, folder / f"home{next(_numbers)}"))
 
         database = Database("sqlite", new_home)
         yield database

@@ -1,120 +1,158 @@
 """Kill consumers again and again while they drain a topic, and count: nothing lost, nothing twice.
 
-The suite runs a short round (`test_kill.py`); a long one is run by hand:
+The suite kills at every step (`test_kill.py`); a long round is run by hand:
 
-    .venv/bin/python tests/kills.py --kills 50 --records 20000 --home DAGSTER_HOME
+    .venv/bin/python tests/kills.py --database postgresql --kills 50 --records 20000
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
-import signal
 import sys
-import tempfile
 import time
-from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from consuming import committed_offsets, eventually
-from dagster import DagsterInstance
-from dagster_reading import runless_events
-from mock_cluster import MockCluster, Sent, consume_all, produce
-from processes import Process
+from confluent_kafka import KafkaError
+from consuming import DEAD_LETTERS
+from databases import throw_away_home
+from fault_points import STEPS
+from forked import Forked
+from forked_group import PARTITIONS, ForkedGroup
+from mock_cluster import PRODUCE
 
-TOPIC, DEAD_LETTERS, PARTITIONS = "events", "events.dlq", 4
-BAD = b'{"event_type": "asset_check", "asset_key": "a"}'
+BY_NEWCOMER, BY_SIGTERM = {"revoking", "revoked"}, {"closing", "left"}
+"""Steps to which no record leads: a third consumer that joins, or the wish of an operator."""
 
 
-def kill_round(home: Path, *, kills: int, records: int, seed: int, batch: int = 100) -> dict[str, int]:
-    """Drain `records` with two consumers of which one is killed every now and then; returns what was counted.
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """At a step, or at any moment; of one of two consumers, or of the only one."""
+
+    step: str | None = None
+    alone: bool = False
+
+
+def every_step() -> list[Kill]:
+    """One of two consumers at each step, then the one that is left at the same step."""
+    return [Kill(step, alone) for step in STEPS for alone in (False, True)]
+
+
+def half_at_steps(kills: int) -> list[Kill]:
+    """One of two consumers, at any moment and at a step in turn."""
+    steps = itertools.cycle(STEPS)
+    return [Kill(next(steps) if number % 2 else None) for number in range(kills)]
+
+
+@dataclass
+class Killer:
+    """Kills consumers of a group, which are replaced, and looks at what each has left."""
+
+    group: ForkedGroup
+    seed: int
+    records: int
+    """How many to produce for a kill."""
+    kills: int = 0
+    _chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)  # noqa: S311 # repeatable, not secret
+
+    def kill(self, kill: Kill) -> None:
+        """Kill one consumer so; whatever it was doing, nothing may be lost, recorded twice, or passed by an offset."""
+        self._seat(1 if kill.alone else 2)
+        victim = self._chance.choice(self.group.running)
+        self._delay_letters()
+        if kill.step is None:
+            self.group.ready()
+            self.group.feed(self.records)
+            time.sleep(self._chance.uniform(0, 0.3))  # the moment of a kill is the one thing that shall be random
+        else:
+            self._bring(victim, kill.step, alone=kill.alone)
+            victim.killed_at(kill.step)
+        self._end(victim)
+        self.group.accounts.check()
+
+    def finish(self) -> dict[str, int]:
+        """Let two consumers do what is left and leave; returns what was counted."""
+        self._seat(2)
+        self.group.settled(timeout_s=600)
+        self.group.ready()
+        self.group.leave(*self.group.running)
+        accounts = self.group.accounts
+        accounts.close()
+        counted = {"recorded": len(accounts.stored), "dead": len(accounts.bad), "letters": len(accounts.letters)}
+        return {"kills": self.kills, **counted}
+
+    def _bring(self, victim: Forked, step: str, *, alone: bool) -> None:
+        """Bring a consumer to a step."""
+        if step in BY_NEWCOMER | BY_SIGTERM:
+            self.group.ready()
+            self.group.balanced()
+        victim.strike(step)
+        self.group.feed(self.records)
+        if step in BY_SIGTERM or (step in BY_NEWCOMER and alone):  # who leaves gives up its partitions too
+            victim.signal()
+        elif step in BY_NEWCOMER:
+            self.group.start()
+        while not victim.is_struck(step):
+            time.sleep(0.1)
+            self.group.feed(10)  # the other one may have taken them all
+
+    def _seat(self, count: int) -> None:
+        """Let so many run."""
+        while len(self.group.running) < count:
+            self.group.start()
+        if len(self.group.running) > count:
+            self.group.ready()
+        while len(self.group.running) > count:
+            self._end(self._chance.choice(self.group.running))
+
+    def _end(self, process: Forked) -> None:
+        self.group.end(process)
+        self.kills += 1
+
+    def _delay_letters(self) -> None:
+        """Let the brokers refuse the next letters of each partition for a while.
+
+        Letters that nobody waits for are still under way when the process dies.
+        """
+        for partition in range(PARTITIONS):
+            error = KafkaError.NOT_LEADER_FOR_PARTITION
+            self.group.cluster.push_partition_errors(DEAD_LETTERS, partition, PRODUCE, error)
+
+
+def kill_all(group: ForkedGroup, plan: Sequence[Kill], *, records: int, seed: int) -> dict[str, int]:
+    """Drain at least `records` while consumers are killed as planned; returns what was counted.
 
     Raises:
-        AssertionError: A record was lost or recorded twice, or a dead letter is missing.
+        AssertionError: A record was lost or recorded twice, or an offset had passed one that was not done.
     """
-    chance = random.Random(seed)  # noqa: S311 # repeatable, not secret
-    bad_offsets = {number for number in range(records) if chance.random() < 0.01}
-    open_instance(home).dispose()  # Dagster's own first start on an empty SQLite folder is none for two at once
-    with MockCluster() as cluster:
-        cluster.create_topic(TOPIC, PARTITIONS)
-        cluster.create_topic(DEAD_LETTERS, PARTITIONS)
-        sent = [Sent(value(number, number in bad_offsets), partition=number % PARTITIONS) for number in range(records)]
-        running = [start(cluster, home, batch) for _ in range(2)]
-        places: list[tuple[int, int]] = []
-        for kill in range(kills):
-            for process in running:
-                process.line("asset-bridge ready")
-            places += produce(cluster.bootstrap, TOPIC, *sent[kill * records // kills : (kill + 1) * records // kills])
-            time.sleep(chance.uniform(0.0, 0.3))  # the moment of a kill is the one thing that shall be random
-            victim = chance.randrange(2)
-            running[victim].signal(signal.SIGKILL)
-            running[victim].__exit__()
-            running[victim] = start(cluster, home, batch)
-        eventually(
-            lambda: sum(max(0, offset) for offset in committed_offsets(cluster, PARTITIONS)) == records, timeout_s=600
-        )
-        for process in running:
-            process.signal()
-            process.wait(30)
-            process.__exit__()
-        letters = consume_all(cluster.bootstrap, DEAD_LETTERS, 0)
-    produced = {f"{TOPIC}/{partition}/{offset}" for partition, offset in places}
-    dead = Counter((dict(letter.headers)["asset-bridge.dlq.id"] or b"").decode() for letter in letters)
-    with open_instance(home) as instance:
-        stored = Counter(str(event.metadata["kafka/record"].value) for event in runless_events(instance))
-    twice = [place for place, count in stored.items() if count > 1]
-    assert twice == [], f"recorded twice: {twice[:5]} and {len(twice)} in all"
-    assert set(stored) | set(dead) == produced, f"lost: {sorted(produced - set(stored) - set(dead))[:5]}"
-    assert not set(stored) & set(dead)
-    return {"kills": kills, "recorded": len(stored), "dead": len(dead), "letters": dead.total()}
-
-
-def value(number: int, bad: bool) -> bytes:  # noqa: FBT001 # reads as it is
-    good = b'{"event_type": "asset_materialization", "asset_key": ["a", "%d"], "metadata": {"n": %d}}'
-    return BAD if bad else good % (number % 20, number)
-
-
-def start(cluster: MockCluster, home: Path, batch: int) -> Process:
-    """One more consumer of the group, with a management port of its own."""
-    environment = {
-        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": cluster.bootstrap,
-        "ASSET_BRIDGE_KAFKA__GROUP_ID": "bridge",
-        "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
-        "ASSET_BRIDGE_KAFKA__BATCH_MAX_RECORDS": str(batch),
-        "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__SESSION_TIMEOUT_MS": "2000",
-        "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__HEARTBEAT_INTERVAL_MS": "200",
-        "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
-    }
-    return Process("consume", home=home, environment=environment)
-
-
-def open_instance(home: Path) -> DagsterInstance:
-    """The instance that the killed consumers wrote to."""
-    return (
-        DagsterInstance.from_config(str(home))
-        if (home / "dagster.yaml").exists()
-        else DagsterInstance.local_temp(str(home))
-    )
+    killer = Killer(group, seed, records // (len(plan) + 1))
+    for kill in plan:
+        killer.kill(kill)
+    group.feed(max(0, records - group.accounts.produced))
+    return killer.finish()
 
 
 def main() -> None:
     """Run one long round and print what was counted."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--home", type=Path, help="a DAGSTER_HOME with an empty event log; default: a fresh SQLite one")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        counted = kill_round(
-            arguments.home or Path(folder),
-            kills=arguments.kills,
-            records=arguments.records,
-            seed=arguments.seed,
-            batch=arguments.batch,
-        )
-    sys.stdout.write(f"{counted}\n")
+    began = time.monotonic()
+    with (
+        throw_away_home(arguments.database) as home,
+        ForkedGroup(home, batch=arguments.batch, bad_every=29) as group,
+    ):
+        counted = kill_all(group, half_at_steps(arguments.kills), records=arguments.records, seed=arguments.seed)
+    sys.stdout.write(f"{arguments.database}: {counted} in {time.monotonic() - began:.0f} s\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ configurations (DescribeConfigs), size limits, ACLs, CreateTopics, LogAppendTime
 from __future__ import annotations
 
 import ctypes
+import socket
+import struct
 import time
 from ctypes import c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
 from dataclasses import dataclass
@@ -125,6 +127,21 @@ class MockCluster(Broker):
     def coordinator_set(self, group: str, broker: int) -> None:
         """Move a consumer group to another coordinator; it need not be a broker that exists."""
         check(self._lib.rd_kafka_mock_coordinator_set(self._open, b"group", group.encode(), broker))
+
+    def leave_group(self, group: str, member: str) -> None:
+        """Say that a member of a group is gone, where a broker would find out by its session timeout.
+
+        The mock coordinator needs this of members that were killed: it goes on electing them leaders, and a group that
+        waits for a dead leader throws its other members out. Those come back under their old ids, which are addresses
+        in this process and may have been given anew: two members with one id crash the client (librdkafka 2.16).
+        """
+        names = b"".join(struct.pack(">h", len(name)) + name.encode() for name in (group, member))
+        request = struct.pack(">hhih", LEAVE_GROUP, 0, 0, -1) + names  # version 0, no client id
+        host, port = self.bootstrap.split(",", maxsplit=1)[0].split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as broker:
+            broker.sendall(struct.pack(">i", len(request)) + request)
+            code = int.from_bytes(broker.makefile("rb").read(10)[8:], signed=True)
+        assert code in {KafkaError.NO_ERROR, KafkaError.UNKNOWN_MEMBER_ID}, code
 
     def track_requests(self) -> None:
         """Note every request from now on, for `requests()`; what was noted before is forgotten."""

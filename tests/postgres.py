@@ -25,6 +25,9 @@ from containers import docker_answers, postgres_container
 NAMED = "ASSET_BRIDGE_TEST_POSTGRES"
 START_S = 60.0
 
+WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+"""Finds somebody who waits for the writers' lock."""
+
 _QUICK = (
     "fsync=off",
     "full_page_writes=off",

@@ -1,15 +1,30 @@
-"""Consumers killed in mid-work lose nothing and record nothing twice; `kills.py` runs the same for longer."""
+"""Consumers killed at every step of their work lose nothing and record nothing twice; `kills.py` does it for longer."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
+from databases import Database
+from fault_points import STEPS
+from forked_group import ForkedGroup
+from kills import every_step, kill_all
 
-from kills import kill_round
+pytestmark = [pytest.mark.heavy]
 
 
-def test_killed_consumers_lose_nothing_and_record_nothing_twice(tmp_path: Path) -> None:
-    counted = kill_round(tmp_path, kills=3, records=3000, seed=7)
+@pytest.mark.timeout(300)
+def test_killed_at_every_step_nothing_is_lost_and_nothing_recorded_twice(database: Database) -> None:
+    with ForkedGroup(database.new_home()) as group:
+        counted = kill_all(group, every_step(), records=2000, seed=7)
 
-    assert counted["kills"] == 3
-    assert counted["recorded"] + counted["dead"] == 3000
+    assert counted["kills"] >= 2 * len(STEPS)
     assert counted["dead"] > 0
+
+
+def test_a_step_that_is_not_reached_fails_the_test(sqlite: Database) -> None:
+    with ForkedGroup(sqlite.new_home()) as group:
+        consumer = group.start()
+        consumer.ready()
+        consumer.strike("rows_written")
+        consumer.signal()  # there is nothing to record
+        with pytest.raises(AssertionError, match="ended with 0 before rows_written"):
+            consumer.killed_at("rows_written")

@@ -12,13 +12,12 @@ import sqlalchemy as db
 from consuming import eventually
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 from databases import Database, PostgresDatabases
+from postgres import WAITING
 from recorder_events import check, event, recorded_ids
 
 from asset_events import AssetEvent
 from asset_reporting import transactional_recorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
-
-WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 WRITERS, BATCHES, ASSET = 4, 25, AssetKey("a")
 

@@ -1,0 +1,111 @@
+"""What became of every record: stored in Dagster once, or dead-lettered, and how far the offsets say that it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as db
+from consuming import DEAD_LETTERS, TOPIC, committed_offsets
+from dagster import AssetCheckEvaluation, DagsterInstance
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._serdes import deserialize_value
+from dagster_reading import count_rows, event_of
+from mock_cluster import MockCluster, consume_all
+
+from asset_reporting.bridge_tables import OFFSETS
+
+Place = tuple[int, int]
+"""A record's Kafka partition and offset."""
+
+
+@dataclass
+class Accounts:
+    """Everything that was produced, and a question that may be asked at any time: is it kept as promised?"""
+
+    cluster: MockCluster
+    instance: DagsterInstance
+    partitions: int
+    good: set[Place] = field(default_factory=set[Place])
+    bad: set[Place] = field(default_factory=set[Place])
+    stored: list[Place] = field(default_factory=list[Place])
+    letters: list[Place] = field(default_factory=list[Place])
+    _checks: int = 0
+    _seen_id: int = 0
+
+    def check(self) -> None:
+        """Whatever has happened: nothing is stored twice or out of order, and no offset has passed an open record.
+
+        The offsets are asked first, and what is recorded after: consumers may go on meanwhile.
+        """
+        offsets = [self._ledger(), dict(enumerate(committed_offsets(self.cluster, self.partitions)))]
+        self._look()
+        twice = [place for place, count in Counter(self.stored).items() if count > 1]
+        assert not twice, f"stored twice: {some(twice)}"
+        assert self.stored_of_each() == {partition: sorted(of) for partition, of in self.stored_of_each().items()}
+        assert set(self.stored) <= self.good
+        assert set(self.letters) <= self.bad
+        settled = set(self.stored) | set(self.letters)
+        for name, by_partition in zip(("ledger", "Kafka"), offsets, strict=True):
+            passed = {(partition, below) for partition, end in by_partition.items() for below in range(end)}
+            assert passed <= settled, f"{name} has passed open records: {some(passed - settled)}"
+
+    def is_settled(self) -> bool:
+        """Whether Kafka has been told that everything is done."""
+        return sum(max(0, offset) for offset in committed_offsets(self.cluster, self.partitions)) == self.produced
+
+    def close(self) -> None:
+        """At the end nothing is missing; everything is read once more, from its beginning."""
+        self.stored, self._checks, self._seen_id = [], 0, 0
+        self.check()
+        assert set(self.stored) == self.good, f"lost: {some(self.good - set(self.stored))}"
+        assert set(self.letters) == self.bad, f"lost: {some(self.bad - set(self.letters))}"
+        assert sum(self._ledger().values()) == self.produced
+        events, _, checks = count_rows(self.instance)
+        assert (events, checks) == (len(self.stored), self._checks)
+
+    @property
+    def produced(self) -> int:
+        return len(self.good) + len(self.bad)
+
+    def stored_of_each(self) -> dict[int, list[int]]:
+        """The offsets that are stored, by partition, in the order of their storage ids."""
+        return {
+            partition: [offset for its, offset in self.stored if its == partition]
+            for partition in range(self.partitions)
+        }
+
+    def _look(self) -> None:
+        """Read what is new in the event log (its index, which Dagster itself reads), and the dead letters."""
+        table, storage = SqlEventLogStorageTable, _storage(self.instance)
+        rows = db.select(table.c.id, table.c.event).where(table.c.id > self._seen_id).order_by(table.c.id)
+        with storage.index_connection() as connection:
+            for self._seen_id, text in connection.execute(rows):
+                event = event_of(deserialize_value(text, EventLogEntry))
+                self.stored.append(_place(str(event.metadata["kafka/record"].value)))
+                self._checks += isinstance(event, AssetCheckEvaluation)
+        letters = consume_all(self.cluster.bootstrap, DEAD_LETTERS, 0)
+        self.letters = [_place((dict(one.headers)["asset-bridge.dlq.id"] or b"").decode()) for one in letters]
+
+    def _ledger(self) -> dict[int, int]:
+        with _storage(self.instance).index_connection() as connection:
+            return {row.partition: row.next_offset for row in connection.execute(db.select(OFFSETS))}
+
+
+def some(places: Iterable[Place]) -> str:
+    """How many, and the first of them."""
+    ordered = sorted(places)
+    return f"{len(ordered)} in all, {ordered[:5]}"
+
+
+def _place(identity: str) -> Place:
+    topic, partition, offset = identity.split("/")
+    assert topic == TOPIC
+    return int(partition), int(offset)
+
+
+def _storage(instance: DagsterInstance) -> Any:
+    return instance.event_log_storage

@@ -1,0 +1,112 @@
+"""A consumer group of forked processes that drain one topic, and the accounts of what they did."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from accounts import Accounts
+from consuming import DEAD_LETTERS, GROUP, TOPIC, eventually
+from dagster import DagsterInstance
+from forked import Forked
+from mock_cluster import MockCluster, Sent, produce
+
+PARTITIONS = 6
+"""Three for each of two consumers, so that each has to give one up when a third joins."""
+
+_BAD = b'{"event_type": "asset_check", "asset_key": "a"}'
+_KINDS = (b'"asset_materialization"', b'"asset_observation"', b'"asset_check", "check_name": "c", "passed": true')
+
+
+class ForkedGroup:
+    """Starts consumers and feeds them; ends them all when the `with` block ends.
+
+    Every `bad_every`th record is no event. A batch of `batch` records should hold several of those.
+    """
+
+    def __init__(self, home: Path, *, batch: int = 30, bad_every: int = 7) -> None:
+        self._home, self._batch, self._bad_every = home, batch, bad_every
+        self._open = ExitStack()
+        self.cluster = self._open.enter_context(MockCluster())
+        self.cluster.group_initial_rebalance_delay_ms(500)  # two that start together join together
+        self.cluster.create_topic(TOPIC, PARTITIONS)
+        self.cluster.create_topic(DEAD_LETTERS, PARTITIONS)
+        instance = self._open.enter_context(DagsterInstance.from_config(str(home)))
+        self.accounts = Accounts(self.cluster, instance, PARTITIONS)
+        self.running: list[Forked] = []
+        self._numbers = itertools.count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running:
+            process.__exit__()
+        self._open.close()
+
+    def start(self, *, idle_ms: int | None = None) -> Forked:
+        """Start one more consumer."""
+        environment = {
+            "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.cluster.bootstrap,
+            "ASSET_BRIDGE_KAFKA__GROUP_ID": GROUP,
+            "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
+            "ASSET_BRIDGE_KAFKA__BATCH_MAX_RECORDS": str(self._batch),
+            # The mock coordinator lets a rebalance wait a second less than this, and a client takes up to a second to
+            # join again.
+            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__SESSION_TIMEOUT_MS": "2200",
+            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__HEARTBEAT_INTERVAL_MS": "100",
+            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__FETCH_WAIT_MAX_MS": "20",
+            "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
+        }
+        self.running.append(Forked("consume", home=self._home, environment=environment, idle_ms=idle_ms))
+        return self.running[-1]
+
+    def ready(self) -> None:
+        """Wait until all are ready."""
+        for process in self.running:
+            process.ready()
+
+    def balanced(self) -> None:
+        """Wait until each has its share of the partitions."""
+        share = PARTITIONS // len(self.running)
+        eventually(lambda: all(len(process.owned) == share for process in self.running))
+
+    def feed(self, count: int) -> None:
+        """Produce records to all partitions in turn."""
+        numbers = list(itertools.islice(self._numbers, count))
+        bad = [number % self._bad_every == 0 for number in numbers]
+        sent = [
+            Sent(_BAD if is_bad else _good(number), partition=number % PARTITIONS)
+            for number, is_bad in zip(numbers, bad, strict=True)
+        ]
+        for place, is_bad in zip(produce(self.cluster.bootstrap, TOPIC, *sent), bad, strict=True):
+            (self.accounts.bad if is_bad else self.accounts.good).add(place)
+
+    def settled(self, timeout_s: float = 30) -> None:
+        """Wait until Kafka has been told that everything is done."""
+        eventually(self.accounts.is_settled, timeout_s)
+
+    def expel(self, process: Forked) -> None:
+        """Let a consumer that is dead or stands still lose its place, which else its session timeout would do."""
+        self.cluster.leave_group(GROUP, process.member)
+
+    def end(self, process: Forked) -> None:
+        """Kill a consumer, or bury one that is dead."""
+        process.__exit__()
+        self.running.remove(process)
+        self.expel(process)
+
+    def leave(self, *processes: Forked) -> None:
+        """Let consumers stop as an operator stops them, and see that they do."""
+        for process in processes:
+            process.signal()
+        assert {process.wait() for process in processes} == {0}
+        for process in processes:
+            self.end(process)
+
+
+def _good(number: int) -> bytes:
+    kind = _KINDS[number % len(_KINDS)]
+    return b'{"event_type": %b, "asset_key": ["a", "%d"], "metadata": {"n": %d}}' % (kind, number % 20, number)

@@ -1,0 +1,88 @@
+"""A consumer that freezes in mid-work, and wakes when others have its partitions, records nothing twice and goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from signal import SIGCONT, SIGSTOP
+
+import pytest
+from consuming import eventually
+from databases import Database, PostgresDatabases
+from forked import Forked
+from forked_group import PARTITIONS, ForkedGroup
+from postgres import WAITING
+
+pytestmark = [pytest.mark.heavy]
+
+IDLE_MS = 2000
+"""Instead of ten seconds (`writers_lock.IDLE_MS`), after which PostgreSQL rolls a silent writer back."""
+
+
+def freeze(group: ForkedGroup, consumer: Forked, step: str) -> None:
+    """Let a consumer stop at a step of its next batch, and lose its partitions."""
+    consumer.strike(step, how=SIGSTOP)
+    group.feed(60)
+    consumer.stopped_at(step)
+    group.expel(consumer)
+
+
+def goes_on_alone(group: ForkedGroup, zombie: Forked, other: Forked) -> None:
+    """The one that was frozen consumes again as if nothing had been, and everything is there once."""
+    group.leave(other)
+    group.feed(60)
+    group.settled()
+    group.leave(zombie)
+    group.accounts.close()
+
+
+def test_who_froze_before_its_transaction_is_fenced(database: Database) -> None:
+    with ForkedGroup(database.new_home()) as group:
+        zombie = group.start()
+        zombie.ready()
+        freeze(group, zombie, "handling")
+
+        second = group.start()
+        group.settled()
+        assert len(second.owned) == PARTITIONS
+        assert zombie.is_stopped
+        zombie.signal(SIGCONT)
+
+        eventually(lambda: '"fenced"' in zombie.err)
+        group.accounts.check()
+        goes_on_alone(group, zombie, second)
+
+
+def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
+    postgresql: Database, postgres: PostgresDatabases
+) -> None:
+    with ForkedGroup(postgresql.new_home()) as group:
+        zombie, second = group.start(idle_ms=IDLE_MS), group.start()
+        group.balanced()
+        freeze(group, zombie, "rows_written")
+
+        eventually(lambda: postgres.server.execute(WAITING))  # the second one, for the writers' lock
+        group.settled()
+        assert zombie.is_stopped
+        zombie.signal(SIGCONT)
+
+        eventually(lambda: '"outage_began"' in zombie.err)  # it found its connection gone
+        group.accounts.check()
+        goes_on_alone(group, zombie, second)
+
+
+def test_who_froze_inside_its_transaction_keeps_everybody_waiting_on_sqlite(sqlite: Database) -> None:
+    home = sqlite.new_home()
+    with ForkedGroup(home) as group:
+        zombie, second = group.start(), group.start()
+        group.balanced()
+        freeze(group, zombie, "rows_written")
+
+        eventually(lambda: len(second.owned) == PARTITIONS)
+        (index,) = home.rglob("index.db")
+        with closing(sqlite3.connect(index, timeout=0)) as connection, pytest.raises(sqlite3.OperationalError):
+            connection.execute("BEGIN IMMEDIATE")
+        zombie.signal(SIGCONT)
+
+        group.settled()
+        goes_on_alone(group, zombie, second)
