@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from broker import Broker
 from confluent_kafka import Consumer
 
@@ -26,3 +29,14 @@ def next_value(consumer: Consumer) -> bytes | None:
         if message is not None and message.error() is None:
             return message.value()
     raise TimeoutError("no record came")
+
+
+def poll_until(check: Callable[[], object], *consumers: Consumer, within_s: float = 30) -> list[bytes | None]:
+    """Keep all the consumers in their groups until the check holds; returns the values that came meanwhile."""
+    values: list[bytes | None] = []
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        for consumer in consumers:
+            values += [message.value() for message in consumer.consume(100, 0.05) if message.error() is None]
+    return values
