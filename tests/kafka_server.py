@@ -106,6 +106,13 @@ class ThrowAwayKafka:
             self._process.wait(START_S)
             self._process = None
 
+    def freeze(self) -> None:
+        """Stop answering while all connections stay open, as a machine does that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self._folder)

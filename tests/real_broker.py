@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from broker import Broker
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined] # documented, not declared
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from kafka_server import ThrowAwayKafka
 
@@ -45,12 +46,35 @@ class RealBroker(Broker):
         where = TopicPartition(topic, partition, before_offset)
         self._admin.delete_records([where])[where].result(WITHIN_S)
 
+    def configure_topic(self, name: str, **config: str) -> None:
+        """Change a topic's configuration; `_` for `.`."""
+        entries = [
+            ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for key, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        self._admin.incremental_alter_configs([resource])[resource].result(WITHIN_S)
+
+    def add_partitions(self, name: str, total: int) -> None:
+        self._admin.create_partitions([NewPartitions(name, total)])[name].result(WITHIN_S)
+        self._until(lambda: self._leaders(name) == total)
+
     def broker_down(self) -> None:
         """Kill the broker; skips the test where it is somebody else's."""
         self._ours().stop()
 
     def broker_up(self) -> None:
         self._ours().start()
+
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """A broker that does not answer, and whose connections stay open."""
+        server = self._ours()
+        server.freeze()
+        try:
+            yield
+        finally:
+            server.thaw()
 
     def close(self) -> None:
         """Take the test's topics and groups away; a broker that the test has stopped is started again."""

@@ -203,6 +203,16 @@ def test_check_prints_a_table_and_an_exit_code(topics: Broker, tmp_path: Path) -
         assert process.wait(60) == 1
 
 
+def test_offsets_say_in_a_line_that_the_brokers_do_not_answer(tmp_path: Path) -> None:
+    environment = {
+        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        "ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S": "1",
+    }
+    with Process("offsets", "show", home=tmp_path, environment=environment) as process:
+        assert process.wait(60) == 1
+    assert any(line.startswith("asset-bridge: Kafka cannot be asked: _T") for line in process.err)
+
+
 def test_dev_records_its_samples_and_a_post(tmp_path: Path) -> None:
     with Process("dev", "--port", "0", home=tmp_path) as process:
         url = next(word for word in process.line("HTTP on ").split() if word.startswith("http")).rstrip(".")

@@ -97,7 +97,7 @@ def cli() -> None:
 
 _EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
 
-_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError"}
+_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError", "OffsetsError"}
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
 
 

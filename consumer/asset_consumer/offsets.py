@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from asset_consumer.commits import OUR_MARK
 from asset_consumer.consume import kafka_config
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = Literal["earliest", "latest"] | int
 """Where to reset to: an end of the log, or an offset."""
+
+
+class OffsetsError(Exception):
+    """Raised when the brokers refuse or do not answer; says so to an operator, and holds no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class PartitionOffsets:
 
 
 def show_offsets(settings: Settings, recorder: Recorder) -> list[PartitionOffsets]:
-    """Ask the ledger and Kafka about every partition of the input topics; raises what the two raise."""
+    """Ask the ledger and Kafka about every partition of the input topics; raises what the ledger raises.
+
+    Raises:
+        OffsetsError: Kafka does not answer.
+    """
     with _client(settings) as consumer:
         ledger = recorder.positions(_group(consumer, settings))
         return list(_offsets(consumer, settings, ledger))
@@ -50,7 +58,8 @@ def show_offsets(settings: Settings, recorder: Recorder) -> list[PartitionOffset
 def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition: int | None, to: Target) -> None:
     """Commit an offset without our mark, which the consumers take for an operator's word and the ledger follows.
 
-    Kafka refuses it while the group has members: stop the consumers first.
+    Raises:
+        OffsetsError: Kafka does not answer, or refuses it: while the group has members, only they may commit.
     """
     chosen = [
         TopicPartition(found.topic, found.partition, _target(found, to))
@@ -73,8 +82,17 @@ def _client(settings: Settings) -> Generator[Consumer]:
     consumer = Consumer(kafka_config(settings))
     try:
         yield consumer
+    except KafkaException as error:
+        raise OffsetsError(_reason(error.args[0], settings)) from error
     finally:
         consumer.close()
+
+
+def _reason(error: KafkaError, settings: Settings) -> str:
+    if error.code() == KafkaError.UNKNOWN_MEMBER_ID:
+        text = f"the group {settings.kafka.group_id} has members, and Kafka refuses a reset until they are gone"
+        return f"{text}: stop its consumers first ({error.name()})"
+    return f"Kafka cannot be asked: {error.name()}"
 
 
 def _group(consumer: Consumer, settings: Settings) -> GroupId:

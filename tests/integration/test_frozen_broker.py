@@ -1,0 +1,64 @@
+"""A broker that hangs: connections stay open, nothing is answered, and the group forgets its members meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from consuming import RunningConsumer, committed_offsets, eventually
+from dagster import DagsterInstance
+from dagster_reading import runless_events
+from mock_cluster import consume_all, produce
+from processes import Process
+from real_broker import RealBroker
+from test_processes import kafka_environment
+
+from asset_reporting.transactional_recorder import TransactionalRecorder
+
+pytestmark = pytest.mark.kafka
+
+REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
+
+
+def event(number: int) -> bytes:
+    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
+
+
+def numbers(instance: DagsterInstance) -> list[int]:
+    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
+
+
+def test_a_broker_that_hangs_for_longer_than_the_session_costs_nothing(kafka: RealBroker, tmp_path: Path) -> None:
+    kafka.create_topic(kafka.topic)
+    kafka.create_topic(kafka.dead_letters)
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        recorder = TransactionalRecorder(instance)
+        with RunningConsumer(kafka, recorder, librdkafka={"socket.timeout.ms": "2000"}) as consumer:
+            produce(kafka.bootstrap, kafka.topic, *(event(n) for n in range(50)), REJECTED)
+            eventually(lambda: committed_offsets(kafka) == [51])
+            with kafka.frozen():
+                time.sleep(kafka.session_timeout_ms / 1000 + 2)
+                assert consumer.health.alive
+                assert not consumer.health.ready
+            produce(kafka.bootstrap, kafka.topic, *(event(n) for n in range(50, 60)))
+            eventually(lambda: committed_offsets(kafka) == [61], timeout_s=60)
+            eventually(lambda: consumer.health.ready)
+        assert numbers(instance) == list(range(60))
+    assert len(consume_all(kafka.bootstrap, kafka.dead_letters, 1)) == 1
+
+
+def test_consume_is_out_within_its_deadline_when_the_broker_hangs(kafka: RealBroker, tmp_path: Path) -> None:
+    kafka.create_topic(kafka.topic)
+    kafka.create_topic(kafka.dead_letters, 1, {"max.message.bytes": "1200000"})
+    environment = kafka_environment(kafka, ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S="3")
+    produce(kafka.bootstrap, kafka.topic, *(event(n) for n in range(200)))
+    with Process("consume", home=tmp_path, environment=environment) as process:
+        process.line("asset-bridge ready")
+        with kafka.frozen():
+            process.signal()
+            signalled = time.monotonic()
+            code = process.wait(15)
+            assert time.monotonic() - signalled < 3 + 5
+    assert code in (0, 1)  # 1 when an offset was still to be committed and the deadline forced the end
