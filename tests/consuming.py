@@ -94,8 +94,8 @@ class FaultyRecorder:
     def positions(self, group: GroupId) -> Positions:
         return self.inner.positions(group)
 
-    def place(self, group: GroupId, offsets: Positions) -> None:
-        self.inner.place(group, offsets)
+    def place(self, group: GroupId, offsets: Positions, stood: Positions) -> bool:
+        return self.inner.place(group, offsets, stood)
 
     def probe(self) -> str | None:
         self.probes += 1

@@ -34,7 +34,7 @@ class FakeRecorder:
     def positions(self, group: GroupId) -> Positions:  # noqa: ARG002 # no ledger here
         return {}
 
-    def place(self, group: GroupId, offsets: Positions) -> None:  # noqa: ARG002 # no ledger here
+    def place(self, group: GroupId, offsets: Positions, stood: Positions) -> bool:  # noqa: ARG002 # no ledger here
         raise AssertionError("nobody keeps offsets here")
 
     def probe(self) -> str | None:

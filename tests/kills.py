@@ -26,6 +26,9 @@ from mock_cluster import PRODUCE
 BY_NEWCOMER, BY_SIGTERM = {"revoking", "revoked"}, {"closing", "left"}
 """Steps to which no record leads: a third consumer that joins, or the wish of an operator."""
 
+AT_WORK = [step for step in STEPS if step not in {"joining", "placing"}]
+"""Steps that a consumer passes again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kill:
@@ -37,12 +40,12 @@ class Kill:
 
 def every_step() -> list[Kill]:
     """One of two consumers at each step, then the one that is left at the same step."""
-    return [Kill(step, alone) for step in STEPS for alone in (False, True)]
+    return [Kill(step, alone) for step in AT_WORK for alone in (False, True)]
 
 
 def half_at_steps(kills: int) -> list[Kill]:
     """One of two consumers, at any moment and at a step in turn."""
-    steps = itertools.cycle(STEPS)
+    steps = itertools.cycle(AT_WORK)
     return [Kill(next(steps) if number % 2 else None) for number in range(kills)]
 
 

@@ -84,7 +84,7 @@ def test_a_key_that_comes_several_times_in_one_batch_is_recorded_at_its_first_pl
 def test_new_and_repeated_keys_meet_in_a_batch_and_its_offsets_move(
     each_database: DagsterInstance, recorder: TransactionalRecorder
 ) -> None:
-    recorder.place(GROUP, {("events", 0): 0})
+    recorder.place(GROUP, {("events", 0): 0}, {})
     (old,) = recorded_ids(recorder.record([keyed("old")], [progress(0, 1)]))
 
     outcomes = recorder.record([keyed("new"), keyed("old"), event()], [progress(1, 4)])
@@ -96,7 +96,7 @@ def test_new_and_repeated_keys_meet_in_a_batch_and_its_offsets_move(
 
 
 def test_a_batch_of_repetitions_alone_moves_its_offsets(recorder: TransactionalRecorder) -> None:
-    recorder.place(GROUP, {("events", 0): 0})
+    recorder.place(GROUP, {("events", 0): 0}, {})
     recorder.record([keyed()])
 
     assert replays(recorder.record([keyed(), keyed()], [progress(0, 2)])) == [True, True]
@@ -109,7 +109,7 @@ def test_a_batch_of_repetitions_alone_moves_its_offsets(recorder: TransactionalR
 def test_a_key_that_stands_for_another_event_is_refused_and_nothing_is_stored(
     each_database: DagsterInstance, recorder: TransactionalRecorder, other: AssetEvent
 ) -> None:
-    recorder.place(GROUP, {("events", 0): 0})
+    recorder.place(GROUP, {("events", 0): 0}, {})
     recorder.record([keyed()])
     before = all_rows(each_database)
 
@@ -139,7 +139,7 @@ def test_a_reused_key_has_its_code_in_the_contract() -> None:
 def test_a_key_of_a_batch_that_is_refused_is_free_again(
     each_database: DagsterInstance, recorder: TransactionalRecorder
 ) -> None:
-    recorder.place(GROUP, {("events", 0): 5})
+    recorder.place(GROUP, {("events", 0): 5}, {})
 
     assert kinds(recorder.record([keyed()], [progress(0, 1)])) == ["Fenced"]
     assert keys_kept(each_database) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from databases import Database
-from fault_points import STEPS
 from forked_group import ForkedGroup
-from kills import every_step, kill_all
+from kills import AT_WORK, every_step, kill_all
 
 pytestmark = [pytest.mark.heavy]
 
@@ -16,7 +15,7 @@ def test_killed_at_every_step_nothing_is_lost_and_nothing_recorded_twice(databas
     with ForkedGroup(database.new_home()) as group:
         counted = kill_all(group, every_step(), records=2000, seed=7)
 
-    assert counted["kills"] >= 2 * len(STEPS)
+    assert counted["kills"] >= 2 * len(AT_WORK)
     assert counted["dead"] > 0
 
 

@@ -93,7 +93,7 @@ def test_each_transaction_that_takes_ids_shows_its_size_and_for_how_long_it_held
     client: TestClient, each_database: DagsterInstance
 ) -> None:
     recorder = TransactionalRecorder(each_database)
-    recorder.place(GROUP, {("events", 0): 10})
+    recorder.place(GROUP, {("events", 0): 10}, {})
     before = exposed(client)
 
     assert kinds(recorder.record([event()] * 3, [progress(10, 13)])) == ["Recorded"] * 3

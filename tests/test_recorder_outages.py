@@ -60,7 +60,7 @@ def pooled(instance: DagsterInstance) -> DagsterInstance:
 
 def placed(instance: DagsterInstance) -> TransactionalRecorder:
     recorder = TransactionalRecorder(instance)
-    recorder.place(GROUP, {("events", 0): 0})
+    recorder.place(GROUP, {("events", 0): 0}, {})
     return recorder
 
 

@@ -23,7 +23,7 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 @pytest.fixture
 def recorder(each_database: DagsterInstance) -> TransactionalRecorder:
     recorder = TransactionalRecorder(each_database)
-    recorder.place(GROUP, {("events", 0): 10, ("events", 1): 20})
+    recorder.place(GROUP, {("events", 0): 10, ("events", 1): 20}, {})
     return recorder
 
 
@@ -104,7 +104,7 @@ def test_a_transaction_takes_as_many_round_trips_for_many_events_as_for_few(post
     """Each would lengthen the time for which the writers' lock is held."""
     instance = postgresql.open()
     recorder = TransactionalRecorder(instance)
-    recorder.place(GROUP, {("events", partition): 0 for partition in range(16)})
+    recorder.place(GROUP, {("events", partition): 0 for partition in range(16)}, {})
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -214,22 +214,32 @@ def test_the_ledger_moves_alone_when_a_batch_leaves_nothing_to_record(recorder: 
 
 
 def test_an_operators_reset_is_followed_in_both_directions(recorder: TransactionalRecorder) -> None:
-    recorder.place(GROUP, {("events", 0): 3, ("other", 0): 0})
+    assert recorder.place(GROUP, {("events", 0): 3, ("other", 0): 0}, recorder.positions(GROUP))
 
     assert recorder.positions(GROUP) == {("events", 0): 3, ("events", 1): 20, ("other", 0): 0}
     assert recorder.move([progress(3, 4)]) is None
 
 
+def test_a_partition_that_has_moved_since_it_was_read_is_not_placed(recorder: TransactionalRecorder) -> None:
+    stood = recorder.positions(GROUP)
+    assert recorder.move([progress(10, 15)]) is None
+
+    assert not recorder.place(GROUP, {("events", 0): 3, ("events", 1): 3}, stood)
+    assert not recorder.place(GROUP, {("events", 0): 3}, {})  # nor one that seemed to stand nowhere yet
+
+    assert recorder.positions(GROUP) == {("events", 0): 15, ("events", 1): 20}
+
+
 def test_groups_and_clusters_have_their_own_places(recorder: TransactionalRecorder) -> None:
     for other in (GroupId("cluster", "other"), GroupId("other", "group")):
         assert recorder.positions(other) == {}
-        recorder.place(other, {("events", 0): 99})
+        recorder.place(other, {("events", 0): 99}, {})
 
     assert recorder.positions(GROUP)["events", 0] == 10
 
 
 def test_a_recorder_opened_later_finds_the_ledger_where_it_was(database: Database) -> None:
     home = database.new_home()
-    TransactionalRecorder(database.open(home)).place(GROUP, {("events", 0): 5})
+    TransactionalRecorder(database.open(home)).place(GROUP, {("events", 0): 5}, {})
 
     assert TransactionalRecorder(database.open(home)).positions(GROUP) == {("events", 0): 5}

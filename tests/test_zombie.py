@@ -27,6 +27,16 @@ def freeze(group: ForkedGroup, consumer: Forked, step: str) -> None:
     group.expel(consumer)
 
 
+def woken(group: ForkedGroup, zombie: Forked) -> None:
+    """It goes on where it stopped, finds its partitions lost, and takes its share of the work again."""
+    assert zombie.is_stopped
+    zombie.signal(SIGCONT)
+    eventually(lambda: len(zombie.owned) == PARTITIONS // 2)
+    group.feed(60)
+    group.settled()
+    group.accounts.check()
+
+
 def goes_on_alone(group: ForkedGroup, zombie: Forked, other: Forked) -> None:
     """The one that was frozen consumes again as if nothing had been, and everything is there once."""
     group.leave(other)
@@ -45,11 +55,22 @@ def test_who_froze_before_its_transaction_is_fenced(database: Database) -> None:
         second = group.start()
         group.settled()
         assert len(second.owned) == PARTITIONS
-        assert zombie.is_stopped
-        zombie.signal(SIGCONT)
 
+        woken(group, zombie)
         eventually(lambda: '"fenced"' in zombie.err)
-        group.accounts.check()
+        goes_on_alone(group, zombie, second)
+
+
+def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_successor(database: Database) -> None:
+    with ForkedGroup(database.new_home()) as group:
+        zombie = group.start()
+        freeze(group, zombie, "placing")
+
+        second = group.start()
+        group.settled()
+
+        woken(group, zombie)
+        eventually(lambda: '"fenced"' in zombie.err)
         goes_on_alone(group, zombie, second)
 
 
@@ -63,11 +84,9 @@ def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
 
         eventually(lambda: postgres.server.execute(WAITING))  # the second one, for the writers' lock
         group.settled()
-        assert zombie.is_stopped
-        zombie.signal(SIGCONT)
 
+        woken(group, zombie)
         eventually(lambda: '"outage_began"' in zombie.err)  # it found its connection gone
-        group.accounts.check()
         goes_on_alone(group, zombie, second)
 
 

@@ -140,7 +140,7 @@ class ConsumerLoop:
         ledger = LedgerAccess(
             group,
             read=lambda: self._on_worker(lambda: recorder.positions(group)),
-            place=lambda offsets: self._on_worker(lambda: recorder.place(group, offsets)),
+            place=lambda offsets, stood: self._on_worker(lambda: recorder.place(group, offsets, stood)),
         )
         position(self._consumer, self._assignment.lanes.values(), self._road.options, ledger)
 

@@ -34,7 +34,7 @@ class LedgerAccess:
 
     group: GroupId
     read: Callable[[], Positions]
-    place: Callable[[Positions], None]
+    place: Callable[[Positions, Positions], bool]
 
 
 def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions, ledger: LedgerAccess) -> None:
@@ -48,7 +48,10 @@ def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions
         pairs = zip(new, asked, strict=True)
         begins = {lane: _begin(consumer, lane, answer, options, recorded) for lane, answer in pairs}
         moved = {(lane.topic, lane.partition): offset for lane, offset in begins.items() if offset is not None}
-        ledger.place({key: offset for key, offset in moved.items() if recorded.get(key) != offset})
+        follow = {key: offset for key, offset in moved.items() if recorded.get(key) != offset}
+        if follow and not ledger.place(follow, recorded):  # with nothing to write, nobody need wait for other writers
+            happenings.fenced([lane.name for lane in new])
+            return  # and ask again
         for lane, offset in begins.items():
             if offset is not None:
                 consumer.seek(TopicPartition(lane.topic, lane.partition, offset))

@@ -1,7 +1,8 @@
 """The offset ledger: how far each consumer group has come, moved in the same transaction as the events.
 
 A consumer that lost its partitions and does not know it yet cannot write: its compare-and-set fails, and with it the
-whole transaction. So does a batch whose commit was acknowledged to nobody and is tried again.
+whole transaction. So does a batch whose commit was acknowledged to nobody and is tried again. Nor can it say where a
+partition begins: what it read before may have moved since.
 """
 
 from __future__ import annotations
@@ -33,10 +34,8 @@ def advance(connection: Connection, progress: Iterable[Progress]) -> None:
     for step in progress:
         by_group.setdefault(step.group, []).append(step)
     for group, steps in by_group.items():
-        stands = _positions(connection, _rows_of(group).with_for_update())
-        if any(stands.get((step.topic, step.partition)) != step.start_offset for step in steps):
-            raise LedgerMovedError
-        place(connection, group, {(step.topic, step.partition): step.next_offset for step in steps})
+        stood = {(step.topic, step.partition): step.start_offset for step in steps}
+        place(connection, group, {(step.topic, step.partition): step.next_offset for step in steps}, stood)
 
 
 def read(connection: Connection, group: GroupId) -> dict[tuple[str, int], int]:
@@ -44,10 +43,17 @@ def read(connection: Connection, group: GroupId) -> dict[tuple[str, int], int]:
     return _positions(connection, _rows_of(group))
 
 
-def place(connection: Connection, group: GroupId, offsets: Positions) -> None:
-    """Set where partitions stand, at their first use or after an operator's reset."""
-    if not offsets:
-        return
+def place(connection: Connection, group: GroupId, offsets: Positions, stood: Positions) -> None:
+    """Set where partitions stand, if each is still where it `stood`, or nowhere yet.
+
+    That is where the caller saw it: one that has moved away and come back since is not told apart.
+
+    Raises:
+        LedgerMovedError: One of them is elsewhere; roll back.
+    """
+    stands = _positions(connection, _rows_of(group).with_for_update())
+    if any(stands.get(key) != stood.get(key) for key in offsets):
+        raise LedgerMovedError
     connection.execute(
         upsert(connection, OFFSETS, OFFSETS.primary_key.columns.keys(), ["next_offset"]),
         [

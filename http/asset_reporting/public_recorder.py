@@ -50,8 +50,9 @@ class PublicRecorder:
         """There is no ledger."""
         return {}
 
-    def place(self, group: GroupId, offsets: Positions) -> None:
+    def place(self, group: GroupId, offsets: Positions, stood: Positions) -> bool:  # noqa: ARG002 # no ledger here
         """There is no ledger."""
+        return True
 
     def probe(self) -> str | None:
         """Read the event log's highest id: one cheap query that needs a working connection and schema."""

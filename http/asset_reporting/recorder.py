@@ -69,8 +69,11 @@ class Recorder(Protocol):
         """Where the ledger stands, empty without a ledger; raises what the storage raises."""
         ...
 
-    def place(self, group: GroupId, offsets: Positions) -> None:
-        """Let the ledger follow a first use or an operator's reset; raises what the storage raises."""
+    def place(self, group: GroupId, offsets: Positions, stood: Positions) -> bool:
+        """Let the ledger follow a first use or an operator's reset, if it stands where it `stood`; else False.
+
+        Raises what the storage raises.
+        """
         ...
 
     def probe(self) -> str | None:

@@ -112,7 +112,7 @@ def _try_ours(connection: Connection) -> None:
     group, claim = GroupId(_NAME, _NAME), Claim("0" * 64, 1)
     try:
         METADATA.create_all(connection)
-        ledger.place(connection, group, {(_NAME, 0): 1})
+        ledger.place(connection, group, {(_NAME, 0): 1}, {})
         ledger.advance(connection, [Progress(group, _NAME, 0, 1, 2)])
         idempotency.remember(connection, {_NAME: claim}, idempotency.RETENTION_S)
         known = idempotency.known(connection, [_NAME], idempotency.RETENTION_S)

@@ -101,10 +101,14 @@ class TransactionalRecorder:
         with self._storage.index_connection() as connection:
             return ledger.read(connection, group)
 
-    def place(self, group: GroupId, offsets: Positions) -> None:
+    def place(self, group: GroupId, offsets: Positions, stood: Positions) -> bool:
         """Let the ledger follow: a first use, or an operator's reset."""
-        with self._transaction() as connection:
-            ledger.place(connection, group, offsets)
+        try:
+            with self._transaction() as connection:
+                ledger.place(connection, group, offsets, stood)
+        except ledger.LedgerMovedError:
+            return False
+        return True
 
     def _write(self, rows: BatchRows, keys: Keys, progress: Sequence[Progress]) -> list[Outcome]:
         with self._transaction(events=len(rows.entries)) as connection:
