@@ -20,8 +20,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from kafka_jars import fetch
 
 START_S = 60.0
@@ -84,16 +83,10 @@ class ThrowAwayKafka:
     def start(self) -> None:
         """Start the broker and wait until it answers."""
         self._process = self._run("kafka.Kafka", str(self._properties))
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0})
         deadline = time.monotonic() + START_S
-        while True:
-            try:
-                admin.list_topics(timeout=1)
-            except KafkaException:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
-                assert time.monotonic() < deadline, "Kafka does not answer"
-            else:
-                return
+        while not serves_groups(self.bootstrap):
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, "Kafka does not answer"
 
     def ensure_running(self) -> None:
         if self._process is None:
@@ -122,6 +115,17 @@ class ThrowAwayKafka:
         with (self._folder / "log").open("ab") as log:
             command = [*dies_with_us, *self._java, *arguments]
             return subprocess.Popen(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def serves_groups(bootstrap: str) -> bool:
+    """Whether a broker answers, and coordinates groups too, for which it makes a topic at the first question."""
+    config = {"bootstrap.servers": bootstrap, "group.id": "readiness", "reconnect.backoff.max.ms": 100, "log_level": 0}
+    with closing(Consumer(config)) as consumer:
+        try:
+            consumer.committed([TopicPartition("none", 0)], timeout=2)
+        except KafkaException:
+            return False
+        return True
 
 
 def find_java() -> str | None:

@@ -46,6 +46,8 @@ class Lane:
     """Next offset to commit: everything below is recorded or dead-lettered. None until the lane is positioned."""
     committed: int | None = None
     """What Kafka has acknowledged as our committed offset in this assignment."""
+    log: str | None = None
+    """The log that the offsets of this lane belong to, as the ledger names it: a topic made anew has another."""
     fetched: int = 0
     """Next offset to come from the broker; where to seek after an error that may have swallowed records."""
     positioned: bool = False

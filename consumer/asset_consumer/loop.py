@@ -25,6 +25,7 @@ from asset_consumer.positions import ASK_S, LedgerAccess, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, classify, settle
+from asset_consumer.topic_ids import TopicIds, another
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ConsumerLoop:
         self._brokers = BrokerWatch()
         callbacks = {"on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error}
         self._consumer = Consumer({**config, **callbacks})
+        self._topic_ids = TopicIds(config)
         self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
         self._assignment = Assignment(self._consumer, self._before_revoke)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
@@ -90,6 +92,7 @@ class ConsumerLoop:
         self._health.beat()
         idle = self._outage is not None or not self._collect()
         self._poll(POLL_S if idle else 0)
+        self._leave_old_logs()
         self._position()
         self._work()
         self._assignment.pause_where(self._waits)
@@ -128,6 +131,14 @@ class ConsumerLoop:
         for lane in self._assignment.lanes.values():
             lane.positioned = False
 
+    def _leave_old_logs(self) -> None:
+        """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
+        logs = self._topic_ids.seen_on_the_way(lane.topic for lane in self._assignment.lanes.values())
+        for lane in self._assignment.lanes.values():
+            if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
+                lane.pending.clear()
+                lane.positioned = False
+
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
         if all(lane.positioned for lane in self._assignment.lanes.values()):
@@ -142,7 +153,7 @@ class ConsumerLoop:
             read=lambda: self._on_worker(lambda: recorder.positions(group)),
             place=lambda offsets, stood: self._on_worker(lambda: recorder.place(group, offsets, stood)),
         )
-        position(self._consumer, self._assignment.lanes.values(), self._road.options, ledger)
+        position(self._consumer, self._assignment.lanes.values(), self._road.options, ledger, self._topic_ids)
 
     def _group_id(self) -> GroupId:
         """Whose offsets the ledger keeps; asked of the broker once, as a group of that name may exist on another."""

@@ -10,10 +10,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from asset_consumer.commits import OUR_MARK
 from asset_consumer.consume import kafka_config
+from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId, Positions, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from asset_consumer.settings import Settings
 
@@ -52,7 +53,8 @@ def show_offsets(settings: Settings, recorder: Recorder) -> list[PartitionOffset
     """
     with _client(settings) as consumer:
         ledger = recorder.positions(_group(consumer, settings))
-        return list(_offsets(consumer, settings, ledger))
+        logs = TopicIds(kafka_config(settings)).logs(topic.name for topic in settings.kafka.topics)
+        return list(_offsets(consumer, settings, ledger, logs))
 
 
 def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition: int | None, to: Target) -> None:
@@ -101,7 +103,9 @@ def _group(consumer: Consumer, settings: Settings) -> GroupId:
     return GroupId(cluster_id or "", settings.kafka.group_id)
 
 
-def _offsets(consumer: Consumer, settings: Settings, ledger: Positions) -> Iterator[PartitionOffsets]:
+def _offsets(
+    consumer: Consumer, settings: Settings, ledger: Positions, logs: Mapping[str, str]
+) -> Iterator[PartitionOffsets]:
     timeout = settings.kafka.admin_timeout_s
     for topic in settings.kafka.topics:
         partitions = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name].partitions
@@ -111,7 +115,7 @@ def _offsets(consumer: Consumer, settings: Settings, ledger: Positions) -> Itera
             yield PartitionOffsets(
                 topic=answer.topic,
                 partition=answer.partition,
-                ledger=ledger.get((answer.topic, answer.partition)),
+                ledger=ledger.get((logs[answer.topic], answer.partition)),
                 committed=answer.offset if answer.offset >= 0 else None,
                 ours=(answer.metadata or "").startswith(OUR_MARK),
                 log_begins=low,

@@ -2,7 +2,8 @@
 
 An offset that is committed beside the ledger carries a mark. Committed offset marked, or none: the ledger wins, where
 there is one. Not marked: an operator has reset the group, or a recorder without a ledger has gone on meanwhile, and
-the ledger follows. An offset outside the log is never skipped in silence.
+the ledger follows. An offset outside the log, or of a log that was there before under the same name, is never skipped
+in silence.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from asset_consumer import happenings
 from asset_consumer.backoff import held
 from asset_consumer.commits import LEDGER_MARK
 from asset_consumer.lane import Lane
 from asset_consumer.options import ConsumerOptions, StartPolicy
+from asset_consumer.topic_ids import TopicIds, another, is_identified, topic_of
 from asset_reporting.recorder import GroupId, Positions
 from asset_reporting.storage_errors import describe
 
@@ -37,17 +39,23 @@ class LedgerAccess:
     place: Callable[[Positions, Positions], bool]
 
 
-def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions, ledger: LedgerAccess) -> None:
+def position(
+    consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions, ledger: LedgerAccess, topic_ids: TopicIds
+) -> None:
     """Seek every lane that has no position yet; one that cannot be positioned now waits and is tried again."""
     new = [lane for lane in lanes if _wants_position(lane)]
     if not new:
         return
     try:
         recorded = ledger.read()
+        told = topic_ids.logs(lane.topic for lane in new)
+        logs = {lane: _log(lane, told[lane.topic], recorded) for lane in new}
         asked = consumer.committed([TopicPartition(lane.topic, lane.partition) for lane in new], timeout=ASK_S)
         pairs = zip(new, asked, strict=True)
-        begins = {lane: _begin(consumer, lane, answer, options, recorded) for lane, answer in pairs}
-        moved = {(lane.topic, lane.partition): offset for lane, offset in begins.items() if offset is not None}
+        begins = {
+            lane: _begin(consumer, lane, _known(lane, logs[lane], answer, recorded), options) for lane, answer in pairs
+        }
+        moved = {(logs[lane], lane.partition): offset for lane, offset in begins.items() if offset is not None}
         follow = {key: offset for key, offset in moved.items() if recorded.get(key) != offset}
         if follow and not ledger.place(follow, recorded):  # with nothing to write, nobody need wait for other writers
             happenings.fenced([lane.name for lane in new])
@@ -55,6 +63,7 @@ def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions
         for lane, offset in begins.items():
             if offset is not None:
                 consumer.seek(TopicPartition(lane.topic, lane.partition, offset))
+                lane.log = logs[lane]
                 lane.begin(offset)
     except KafkaException as error:
         happenings.client_refused("position", error)
@@ -63,16 +72,11 @@ def position(consumer: Consumer, lanes: Iterable[Lane], options: ConsumerOptions
         _hold(new, f"storage: {describe(error)}")
 
 
-def _begin(
-    consumer: Consumer, lane: Lane, committed: TopicPartition, options: ConsumerOptions, recorded: Positions
-) -> int | None:
+def _begin(consumer: Consumer, lane: Lane, known: tuple[int | None, bool], options: ConsumerOptions) -> int | None:
     """Where the lane begins, None when it is stopped."""
-    if committed.error:
-        raise KafkaException(committed.error)
-    lane.committed = committed.offset if committed.offset >= 0 else None
     low, high = consumer.get_watermark_offsets(TopicPartition(lane.topic, lane.partition), timeout=ASK_S)
-    begin = _known(lane, committed, recorded)
-    if begin is not None and low <= begin <= high:
+    begin, of_this_log = known
+    if begin is not None and of_this_log and low <= begin <= high:
         return begin
     policy, why = (options.start, "offset.missing") if begin is None else (options.out_of_range, "offset.out_of_range")
     chosen = _choose(policy, low, high)
@@ -84,16 +88,49 @@ def _begin(
     return chosen
 
 
-def _known(lane: Lane, committed: TopicPartition, recorded: Positions) -> int | None:
-    """The offset that is known, before the log itself is looked at."""
-    if lane.position is not None:
-        return lane.fetched  # it was under way already: an exception, a retention or a new log took the ground away
-    in_ledger = recorded.get((lane.topic, lane.partition))
+def _known(lane: Lane, log: str, committed: TopicPartition, recorded: Positions) -> tuple[int | None, bool]:
+    """The offset that is known, before the log itself is looked at, and whether it is one of this log."""
+    if committed.error:
+        raise KafkaException(committed.error)
+    lane.committed = committed.offset if committed.offset >= 0 else None
+    if lane.position is not None:  # it was under way: an exception, a retention or a new log took the ground away
+        return lane.fetched, not another(lane.log or lane.topic, log)
+    in_ledger, of_this_log = _in_ledger(lane, log, recorded)
     if in_ledger is not None and (committed.offset < 0 or committed.metadata == LEDGER_MARK):
-        return in_ledger
+        return in_ledger, of_this_log
     if in_ledger not in (None, committed.offset):
         happenings.reset_followed(lane.name, ledger=in_ledger or 0, to=committed.offset)
-    return lane.committed
+    return lane.committed, True
+
+
+def _in_ledger(lane: Lane, log: str, recorded: Positions) -> tuple[int | None, bool]:
+    """The ledger's offset in this log, else its offset in another log that had the topic's name."""
+    here, unnamed = recorded.get((log, lane.partition)), recorded.get((lane.topic, lane.partition))
+    if here is not None:
+        return here, True
+    others = _identified(lane, recorded)
+    return (others[-1], False) if others else (unnamed, True)  # written when the brokers told no identities yet
+
+
+def _log(lane: Lane, told: str, recorded: Positions) -> str:
+    """The log that the lane reads, by the name that the ledger shall know it by.
+
+    Brokers that told an identity once will tell it again: until then a lane keeps its log, or waits to learn it.
+    """
+    if is_identified(told):
+        return told
+    if lane.log is None and _identified(lane, recorded):
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_ID))
+    return lane.log or told
+
+
+def _identified(lane: Lane, recorded: Positions) -> list[int]:
+    """The ledger's offsets in logs of this topic whose identity was told."""
+    return [
+        offset
+        for (name, partition), offset in recorded.items()
+        if partition == lane.partition and is_identified(name) and topic_of(name) == lane.topic
+    ]
 
 
 def _wants_position(lane: Lane) -> bool:

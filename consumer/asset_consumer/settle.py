@@ -182,7 +182,7 @@ def _reason(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:
 
 def _progress(group: GroupId, work: Work) -> list[Progress]:
     return [
-        Progress(group, lane.topic, lane.partition, lane.position or 0, items[-1].record.offset + 1)
+        Progress(group, lane.log or lane.topic, lane.partition, lane.position or 0, items[-1].record.offset + 1)
         for lane, items in work
         if items
     ]

@@ -11,7 +11,7 @@ OFFSETS = db.Table(
     METADATA,
     db.Column("cluster_id", db.String(255), primary_key=True),
     db.Column("group_id", db.String(255), primary_key=True),
-    db.Column("topic", db.String(255), primary_key=True),
+    db.Column("topic", db.String(512), primary_key=True),  # with the identity of its log, where brokers tell one
     db.Column("partition", db.Integer, primary_key=True),
     db.Column("next_offset", db.BigInteger, nullable=False),
 )
