@@ -59,6 +59,8 @@ class FaultyRecorder:
     gate: threading.Event = field(default_factory=threading.Event)
     sick: str | None = None
     calls: int = 0
+    handed: int = 0
+    """How many events were handed over, one that came twice counted twice."""
     probes: int = 0
     entered: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -81,6 +83,7 @@ class FaultyRecorder:
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
         self.calls += 1
+        self.handed += len(events)
         self.entered.set()
         self.gate.wait()
         if self.broken is not None:

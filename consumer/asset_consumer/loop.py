@@ -21,11 +21,11 @@ from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error
 from asset_consumer.lane import Lane, share_out, waiting
-from asset_consumer.positions import ASK_S, LedgerAccess, position
+from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, classify, settle
-from asset_consumer.topic_ids import TopicIds, another
+from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class ConsumerLoop:
         self._road, self._health = road, health
         self._commits = Commits(self._find, commit_metadata(road.reporting.recorder))
         self._brokers = BrokerWatch()
-        callbacks = {"on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error}
-        self._consumer = Consumer({**config, **callbacks})
+        self._consumer = Consumer({**config, "on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error})
         self._topic_ids = TopicIds(config)
         self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
         self._assignment = Assignment(self._consumer, self._before_revoke)
@@ -92,7 +91,7 @@ class ConsumerLoop:
         self._health.beat()
         idle = self._outage is not None or not self._collect()
         self._poll(POLL_S if idle else 0)
-        self._leave_old_logs()
+        leave_old_logs(self._assignment.lanes.values(), self._topic_ids)
         self._position()
         self._work()
         self._assignment.pause_where(self._waits)
@@ -114,7 +113,8 @@ class ConsumerLoop:
             if error.args[0].fatal():
                 raise
             happenings.client_refused("poll", error)
-            self._reread()
+            for lane in self._assignment.lanes.values():  # fetched records may be destroyed: read on from those taken
+                lane.positioned = False
         self._brokers.raise_fatal()
 
     def _take(self, message: Message) -> None:
@@ -125,19 +125,6 @@ class ConsumerLoop:
         elif lane is not None:
             self._brokers.heard(message.topic())
             lane.add(classify(self._road.options, Record.from_message(message)))
-
-    def _reread(self) -> None:
-        """An exception out of the client may have destroyed fetched records: read on from what we have taken."""
-        for lane in self._assignment.lanes.values():
-            lane.positioned = False
-
-    def _leave_old_logs(self) -> None:
-        """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
-        logs = self._topic_ids.seen_on_the_way(lane.topic for lane in self._assignment.lanes.values())
-        for lane in self._assignment.lanes.values():
-            if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
-                lane.pending.clear()
-                lane.positioned = False
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder

@@ -8,7 +8,7 @@ in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,15 @@ def position(
         _hold(new, "the broker did not tell its offsets")
     except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
         _hold(new, f"storage: {describe(error)}")
+
+
+def leave_old_logs(lanes: Collection[Lane], topic_ids: TopicIds) -> None:
+    """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
+    logs = topic_ids.seen_on_the_way(lane.topic for lane in lanes)
+    for lane in lanes:
+        if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
+            lane.pending.clear()
+            lane.positioned = False
 
 
 def _begin(consumer: Consumer, lane: Lane, known: tuple[int | None, bool], options: ConsumerOptions) -> int | None:
