@@ -62,6 +62,7 @@ class Forked:
         eventually(lambda: "asset-bridge ready" in self._read("out") or self._runs())
 
     def signal(self, number: Signals = SIGTERM) -> None:
+        assert self._process.is_alive()
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
 
