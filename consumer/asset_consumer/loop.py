@@ -139,6 +139,7 @@ class ConsumerLoop:
             group,
             read=lambda: self._on_worker(lambda: recorder.positions(group)),
             place=lambda offsets, stood: self._on_worker(lambda: recorder.place(group, offsets, stood)),
+            mark=commit_metadata(recorder),
         )
         position(self._consumer, self._assignment.lanes.values(), self._road.options, ledger, self._topic_ids)
 

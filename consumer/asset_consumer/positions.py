@@ -8,7 +8,7 @@ in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ class LedgerAccess:
     group: GroupId
     read: Callable[[], Positions]
     place: Callable[[Positions, Positions], bool]
+    mark: str
+    """The metadata of offsets that are committed beside it."""
 
 
 def position(
@@ -51,15 +53,18 @@ def position(
         told = topic_ids.logs(lane.topic for lane in new)
         logs = {lane: _log(lane, told[lane.topic], recorded) for lane in new}
         asked = consumer.committed([TopicPartition(lane.topic, lane.partition) for lane in new], timeout=ASK_S)
-        pairs = zip(new, asked, strict=True)
+        answers = dict(zip(new, asked, strict=True))
         begins = {
-            lane: _begin(consumer, lane, _known(lane, logs[lane], answer, recorded), options) for lane, answer in pairs
+            lane: _begin(consumer, lane, _known(lane, logs[lane], answer, recorded), options)
+            for lane, answer in answers.items()
         }
         moved = {(logs[lane], lane.partition): offset for lane, offset in begins.items() if offset is not None}
         follow = {key: offset for key, offset in moved.items() if recorded.get(key) != offset}
         if follow and not ledger.place(follow, recorded):  # with nothing to write, nobody need wait for other writers
             happenings.fenced([lane.name for lane in new])
             return  # and ask again
+        unmarked = {lane: offset for lane, offset in begins.items() if answers[lane].metadata != ledger.mark}
+        _mark(consumer, unmarked, ledger)
         for lane, offset in begins.items():
             if offset is not None:
                 consumer.seek(TopicPartition(lane.topic, lane.partition, offset))
@@ -70,6 +75,23 @@ def position(
         _hold(new, "the broker did not tell its offsets")
     except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
         _hold(new, f"storage: {describe(error)}")
+
+
+def _mark(consumer: Consumer, begins: Mapping[Lane, int | None], ledger: LedgerAccess) -> None:
+    """Make a committed offset ours before anything is recorded from there.
+
+    Left unmarked until the first batch is committed to Kafka, a crash in between would make it an operator's word once
+    more: the ledger would follow it back, and the batch be recorded twice.
+    """
+    offsets = [
+        TopicPartition(lane.topic, lane.partition, offset, metadata=ledger.mark)
+        for lane, offset in begins.items()
+        if offset is not None and lane.committed is not None
+    ]
+    if offsets:
+        for answer in consumer.commit(offsets=offsets, asynchronous=False):
+            if answer.error:
+                raise KafkaException(answer.error)
 
 
 def leave_old_logs(lanes: Collection[Lane], topic_ids: TopicIds) -> None:
