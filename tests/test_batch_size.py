@@ -25,6 +25,15 @@ def test_a_small_batch_changes_nothing() -> None:
     assert adapted(1000, 0, window_s=0.0) == 1000
 
 
+@pytest.mark.parametrize("share", [0.5, 0.55, 0.7, 0.9, 0.99])
+def test_batches_that_are_not_full_and_over_in_time_make_none_smaller(share: float) -> None:
+    size = FIRST_EVENTS
+    for _ in range(50):
+        size = adapted(size, round(size * share), window_s=WINDOW_S / 10)
+
+    assert size >= FIRST_EVENTS
+
+
 @pytest.mark.parametrize(("window_s", "end"), [(10.0, LEAST_EVENTS), (0.0, MOST_EVENTS)])
 def test_the_size_stays_within_bounds(window_s: float, end: int) -> None:
     size = FIRST_EVENTS

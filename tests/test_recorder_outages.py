@@ -71,6 +71,34 @@ def in_background(recorder: TransactionalRecorder) -> Future[list[Outcome]]:
     return future
 
 
+WRONG_TABLES = {
+    "a sequence behind its rows": (
+        "SELECT setval('event_logs_id_seq', 1)",
+        "SELECT setval('event_logs_id_seq', (SELECT max(id) FROM event_logs))",
+    ),
+    "a new column that nobody fills": (
+        "ALTER TABLE event_logs ADD extra TEXT NOT NULL DEFAULT 'x'; ALTER TABLE event_logs ALTER extra DROP DEFAULT",
+        "ALTER TABLE event_logs DROP extra",
+    ),
+}
+"""What an operator can do to Dagster's tables, and undo."""
+
+
+@pytest.mark.parametrize(("broken", "mended"), WRONG_TABLES.values(), ids=WRONG_TABLES.keys())
+def test_tables_that_take_no_event_at_all_are_an_outage_and_no_events_fault(
+    postgres: PostgresDatabases, instance: DagsterInstance, name: str, broken: str, mended: str
+) -> None:
+    recorder = placed(instance)
+    recorded_ids(recorder.record([event()] * 5))
+    postgres.server.execute(broken, database=name)
+
+    assert kinds(recorder.record(BATCH, PROGRESS)) == HELD
+    assert kinds(recorder.record(BATCH[:1])) == HELD[:1]
+
+    postgres.server.execute(mended, database=name)
+    assert kinds(recorder.record(BATCH, PROGRESS)) == ["Recorded", "Recorded"]
+
+
 def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:

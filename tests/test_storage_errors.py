@@ -26,6 +26,9 @@ class DagsterPostgresException(Exception):  # noqa: N818 # dagster-postgres name
     ("error", "kind"),
     [
         (sa.IntegrityError("sql", {}, sqlite3.IntegrityError()), "rejected"),
+        (sa.IntegrityError("sql", {}, PgError("23514")), "rejected"),  # a constraint that somebody has set on values
+        (sa.IntegrityError("sql", {}, PgError("23502")), "unavailable"),  # a column that nobody fills
+        (sa.IntegrityError("sql", {}, PgError("23505")), "unavailable"),  # a sequence behind its rows
         (sa.DataError("sql", {}, PgError("22001")), "rejected"),
         (sa.OperationalError("sql", {}, PgError("54000")), "rejected"),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "rejected"),

@@ -25,5 +25,7 @@ def adapted(size: int, events: int, window_s: float) -> int:
     """
     if 2 * events < size:
         return size
+    # A batch in between that was over in time must not make the next one smaller: the database is fast enough.
+    least = size if window_s <= WINDOW_S else LEAST_EVENTS
     fitting = events / size * min(max(WINDOW_S / max(window_s, 1e-6), _FASTEST_DOWN), _FASTEST_UP)
-    return min(max(round(size * fitting), LEAST_EVENTS), MOST_EVENTS)
+    return min(max(round(size * fitting), least), MOST_EVENTS)

@@ -24,6 +24,17 @@ INSUFFICIENT_PRIVILEGE = "42501"
 _SYNTAX_OR_ACCESS_RULE, _NO_SCHEMA = "42", "3F"
 """Classes of SQLSTATE: a table, a column, a function or a right is not there."""
 
+_WRONG_TABLES = {"23502", "23503", "23505"}
+"""SQLSTATE of a missing value, a missing reference, a value that is there already. No event of the contract leads to
+one: the tables do (a new column, a sequence behind its rows), and then every event would be refused."""
+
+_WRONG_SQLITE_TABLES = {
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+}
+
 _REJECTED = (sa.IntegrityError, sa.DataError, UnicodeEncodeError)
 _UNAVAILABLE = (sa.DBAPIError, sa.TimeoutError, sa.DisconnectionError, OSError, TimeoutError)
 # By name: dagster-postgres is an extra and must not be imported to recognise its exception.
@@ -35,6 +46,8 @@ def classify(error: BaseException) -> Kind:
     for cause in _chain(error):
         if _pgcode(cause) == PROGRAM_LIMIT_EXCEEDED:
             return "rejected"
+        if _pgcode(cause) in _WRONG_TABLES or _sqlite_code(cause) in _WRONG_SQLITE_TABLES:
+            return "unavailable"
         if isinstance(cause, _REJECTED):
             return "rejected"
         if isinstance(cause, _UNAVAILABLE) or type(cause).__name__ in _UNAVAILABLE_NAMES:
@@ -60,7 +73,7 @@ def is_misfit(error: BaseException) -> bool:
     """Whether the database answers, yet has no such table or column, or denies a right: waiting alone mends nothing."""
     return any(
         (_pgcode(cause) or "")[:2] in {_SYNTAX_OR_ACCESS_RULE, _NO_SCHEMA}
-        or getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        or _sqlite_code(cause) == sqlite3.SQLITE_ERROR
         for cause in _chain(error)
     )
 
@@ -80,6 +93,10 @@ def describe(error: BaseException) -> str:
 
 def _pgcode(error: BaseException) -> str | None:
     return getattr(getattr(error, "orig", None), "pgcode", None)
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
