@@ -23,7 +23,7 @@ Target: TypeAlias = Literal["earliest", "latest"] | int
 
 
 class OffsetsError(Exception):
-    """Raised when the brokers refuse or do not answer; says so to an operator, and holds no value."""
+    """Raised when the brokers refuse or do not answer, or a target is not there; says so to an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,25 @@ def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition:
     """Commit an offset without our mark, which the consumers take for an operator's word and the ledger follows.
 
     Raises:
-        OffsetsError: Kafka does not answer, or refuses it: while the group has members, only they may commit.
+        OffsetsError: There is no such partition, or the offset lies outside its log; Kafka does not answer, or refuses
+            it: while the group has members, only they may commit.
     """
     chosen = [
         TopicPartition(found.topic, found.partition, _target(found, to))
         for found in show_offsets(settings, recorder)
         if found.topic == topic and partition in (None, found.partition)
     ]
+    if not chosen:
+        raise OffsetsError(f"there is no such partition: {topic}{'' if partition is None else f'/{partition}'}")
     with _client(settings) as consumer:
         consumer.commit(offsets=chosen, asynchronous=False)
 
 
 def _target(found: PartitionOffsets, to: Target) -> int:
     if isinstance(to, int):
+        if not found.log_begins <= to <= found.log_ends:
+            log = f"{found.log_begins}..{found.log_ends}"
+            raise OffsetsError(f"{to} lies outside the log of {found.topic}/{found.partition}, which is {log}")
         return to
     return found.log_begins if to == "earliest" else found.log_ends
 
