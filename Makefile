@@ -22,8 +22,9 @@ help: ## List the targets
 dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consumer, sample events
 	@.venv/bin/asset-bridge dev $(ARGS)
 
+# One process more than there are processors: the tests wait for about as long as they compute.
 test: $(DEV_READY) ## Run the tests that are quick and need nothing
-	.venv/bin/pytest -n auto --dist loadfile -m 'not kafka and not heavy' $(ARGS)
+	.venv/bin/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile -m 'not kafka and not heavy' $(ARGS)
 
 heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
 	.venv/bin/pytest -n auto --dist loadfile -m 'heavy and not kafka' $(ARGS)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Self
+
+from broker import Broker
 
 
 class Process:
@@ -79,3 +82,28 @@ class Process:
         """Memory in use now, in MB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kafka_environment(broker: Broker, **more: str) -> dict[str, str]:
+    """Settings to consume the test's topic under its group, with a management port that is free."""
+    return {
+        "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
+        "ASSET_BRIDGE_KAFKA__GROUP_ID": broker.group,
+        "ASSET_BRIDGE_KAFKA__TOPICS": broker.topic,
+        "ASSET_BRIDGE_MANAGEMENT__PORT": str(free_port()),
+        **more,
+    }
+
+
+def two_topics(broker: Broker) -> Broker:
+    """The test's topic and its dead-letter topic, of two Kafka partitions each."""
+    broker.create_topic(broker.topic, 2)
+    broker.create_topic(broker.dead_letters, 2, {"max.message.bytes": "1200000"})
+    return broker

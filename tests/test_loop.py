@@ -304,7 +304,7 @@ def test_an_offset_outside_the_log_is_never_skipped_in_silence(
             eventually(lambda: consumer.reason("partitions") == f"{broker.topic}/0: offset.out_of_range")
         else:
             eventually(lambda: committed_offsets(broker) == [5])
-        assert consumer.health.ready == (policy != "error")
+        eventually(lambda: consumer.health.ready == (policy != "error"))
 
     assert numbers(instance) == expected
 

@@ -11,9 +11,8 @@ from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import consume_all, produce
-from processes import Process
+from processes import Process, kafka_environment
 from real_broker import RealBroker
-from test_processes import kafka_environment
 
 from asset_reporting.transactional_recorder import TransactionalRecorder
 

@@ -10,9 +10,8 @@ from consuming import committed, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import produce
-from processes import Process
+from processes import Process, kafka_environment
 from real_broker import RealBroker
-from test_processes import kafka_environment
 
 pytestmark = pytest.mark.kafka
 
