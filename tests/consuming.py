@@ -78,6 +78,10 @@ class FaultyRecorder:
         return self.inner.guarantee
 
     @property
+    def shortcoming(self) -> str | None:
+        return self.inner.shortcoming
+
+    @property
     def batch_events(self) -> int:
         return self.inner.batch_events
 

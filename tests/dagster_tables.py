@@ -42,6 +42,17 @@ def ranks_of_events(instance: DagsterInstance) -> dict[int, int]:
         return _ranks(_rows(connection, SqlEventLogStorageMetadata.tables[EVENTS]))
 
 
+def refuse(instance: DagsterInstance, table: str, column: str, value: str) -> None:
+    """Let the database itself refuse a value: a constraint on PostgreSQL, a trigger on SQLite."""
+    storage: Any = instance.event_log_storage
+    statement = f"ALTER TABLE {table} ADD CHECK ({column} <> '{value}')"
+    if storage.is_run_sharded:
+        refusal = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        statement = f"CREATE TRIGGER refused BEFORE INSERT ON {table} WHEN NEW.{column} = '{value}' {refusal}"
+    with storage.index_connection() as connection:
+        connection.execute(db.text(statement))
+
+
 def _ranks(rows: list[Row]) -> dict[int, int]:
     return {row["id"]: rank for rank, row in enumerate(rows)}
 

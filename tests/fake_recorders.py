@@ -19,6 +19,7 @@ class FakeRecorder:
     reason: str | None = None
     name: str = "fake"
     guarantee: str = "none"
+    shortcoming: str | None = None
     batch_events: int = 1000
     recorded: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     probes: int = 0

@@ -27,6 +27,7 @@ class HeldRecorder(FakeRecorder):
     """Records a batch whole or not at all; once `hold` is called, each call waits for one `let`."""
 
     guarantee: str = "exactly-once"
+    shortcoming: str | None = None
     refuse: Refuse = field(default=lambda _: None)
     calls: list[list[str]] = field(default_factory=list[list[str]])
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))

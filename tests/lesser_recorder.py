@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from asset_reporting import metrics
+from asset_reporting.recorders import recorder_facts
 
 if TYPE_CHECKING:
     import pytest
@@ -22,3 +23,6 @@ def assert_lesser_recorder(recorder: Recorder, caplog: pytest.LogCaptureFixture,
     message = warning.getMessage()
     assert message.startswith("Events are recorded one by one and at-least-once: ")
     assert all(reason in message for reason in reasons), message
+    shown = recorder_facts(recorder)
+    assert shown == {"name": "public", "guarantee": "at-least-once", "reason": recorder.shortcoming}
+    assert message.endswith(f"{shown['reason']}.")

@@ -88,7 +88,12 @@ def rejected(path: str, code: str, message: str) -> Rejected:
     ("outcome", "status", "error"),
     [
         (Failed(CANARY), 500, "Failed to process asset event"),
-        (Unavailable(CANARY), 503, "Dagster's database does not answer; send the event again later."),
+        (Unavailable(CANARY), 503, "Dagster's database does not answer; the event was not recorded."),
+        (
+            Unavailable(CANARY, may_be_recorded=True),
+            503,
+            "Dagster's database does not answer; the event may still be recorded.",
+        ),
         (rejected("/asset_key", "asset.unknown", "Asset key 'a' not found"), 404, "Asset key 'a' not found"),
         (rejected("/partition", "partition.unknown", "No such partition"), 400, "No such partition"),
         (rejected("", "storage.rejected", "Refused."), 400, "Refused."),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from dagster_tables import all_rows
+from dagster_tables import all_rows, refuse
 from databases import Database
 from recorder_events import GROUP, check, event, kinds, progress, recorded_ids
 
@@ -131,6 +131,16 @@ def test_a_key_that_stands_for_two_events_of_one_batch_is_refused_at_the_second(
     assert kinds(recorder.record([keyed(), keyed(name="b"), keyed()])) == ["Again", "Rejected", "Again"]
 
 
+def test_an_event_that_the_storage_refuses_takes_no_key_from_the_next_one_of_its_batch(
+    each_database: DagsterInstance, recorder: TransactionalRecorder
+) -> None:
+    refuse(each_database, "event_logs", "partition", "canary")
+    batch: list[AssetEvent] = [event(), keyed(partition="canary"), keyed(name="b")]
+
+    assert kinds(recorder.record(batch)) == ["Again", "Rejected", "Again"]
+    assert replays(recorder.record([batch[0], batch[2]])) == [False, False]
+
+
 def test_a_reused_key_has_its_code_in_the_contract() -> None:
     code = ERROR_CODES["idempotency_key.reused"]
     assert (code.http_status, code.stage) == (409, "record")
@@ -230,6 +240,26 @@ def test_the_same_event_by_both_roads_is_the_same_for_its_key() -> None:
     by_http = parse_parts("asset_observation", path="a/b", query=query)
 
     assert fingerprint(with_provenance) == fingerprint(by_http)
+
+
+@pytest.mark.parametrize(
+    ("event_", "digest"),
+    [
+        (event(partition="p"), "6021a08d542462aa"),
+        (check(metadata={"n": 1}, severity="WARN"), "619c8319b47ad691"),
+    ],
+)
+def test_a_digest_stays_the_same_for_as_long_as_keys_are_kept(event_: AssetEvent, digest: str) -> None:
+    """A version that computes another one refuses what an older one has recorded, when it is sent again."""
+    assert fingerprint(event_)[:16] == digest
+
+
+def test_a_field_that_a_later_version_adds_changes_no_digest_of_an_event_without_it() -> None:
+    class LaterEvent(MaterializationEvent):
+        note: str | None = None
+
+    assert fingerprint(LaterEvent(asset_key=("a",))) == fingerprint(event())
+    assert fingerprint(LaterEvent(asset_key=("a",), note="n")) != fingerprint(event())
 
 
 @pytest.mark.parametrize(

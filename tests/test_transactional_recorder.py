@@ -10,7 +10,7 @@ import sqlalchemy as db
 from check_partitions import where_held
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from dagster_tables import all_rows
+from dagster_tables import all_rows, refuse
 from databases import Database
 from recorder_events import GROUP, check, event, kinds, progress, recorded_ids, unchecked, without
 
@@ -25,17 +25,6 @@ def recorder(each_database: DagsterInstance) -> TransactionalRecorder:
     recorder = TransactionalRecorder(each_database)
     recorder.place(GROUP, {("events", 0): 10, ("events", 1): 20}, {})
     return recorder
-
-
-def refuse(instance: DagsterInstance, table: str, column: str, value: str) -> None:
-    """Let the database itself refuse a value: a constraint on PostgreSQL, a trigger on SQLite."""
-    storage: Any = instance.event_log_storage
-    statement = f"ALTER TABLE {table} ADD CHECK ({column} <> '{value}')"
-    if storage.is_run_sharded:
-        refusal = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        statement = f"CREATE TRIGGER refused BEFORE INSERT ON {table} WHEN NEW.{column} = '{value}' {refusal}"
-    with storage.index_connection() as connection:
-        connection.execute(db.text(statement))
 
 
 REFUSALS = {

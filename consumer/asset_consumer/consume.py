@@ -18,6 +18,7 @@ from asset_consumer.stopping import Stopped
 from asset_consumer.topic_check import wait_for_topics
 from asset_reporting.app import create_management_app
 from asset_reporting.health import Health
+from asset_reporting.recorders import recorder_facts
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ def run_consumer(
     ready: Callable[[str], None],
 ) -> None:
     """Run the loop with an instance that is open and topics that can be used."""
-    recorder = reporting.recorder
-    health.note("recorder", {"name": recorder.name, "guarantee": recorder.guarantee})
+    health.note("recorder", recorder_facts(reporting.recorder))
     road = Road(consumer_options(settings), reporting, dead_letter_producer(settings), DeadLetterBudget())
     loop = ConsumerLoop(kafka_config(settings), road, health)
     health.set("started", ok=True)

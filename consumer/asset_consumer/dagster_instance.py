@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,14 +17,15 @@ from asset_consumer.backoff import held
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_reporting.handlers import ReportingContext, reporting_context
+from asset_reporting.recorders import read_ledger
 from asset_reporting.storage_errors import classify, describe
 from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Generator
 
     from asset_consumer.settings import Settings
+    from asset_reporting.recorder import GroupId, Positions
 
 _log = logging.getLogger("asset_bridge.storage")
 
@@ -55,6 +57,17 @@ def open_reporting(
             _say_recorder(reporting)
             _spare_the_collector()
             yield reporting, workspace
+
+
+@contextmanager
+def open_ledger() -> Generator[Callable[[GroupId], Positions]]:
+    """Open the instance to read the ledger, changing nothing; waits for a database that is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used.
+    """
+    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+        yield lambda group: read_ledger(instance, group)
 
 
 def _when_available(build: Callable[[], T], stop: threading.Event) -> T:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from asset_consumer.commits import OUR_MARK
+from asset_consumer.commits import LEDGER_MARK, OUR_MARK
 from asset_consumer.consume import kafka_config
 from asset_consumer.topic_ids import TopicIds
-from asset_reporting.recorder import GroupId, Positions, Recorder
+from asset_reporting.recorder import GroupId, Positions
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from asset_consumer.settings import Settings
 
@@ -34,30 +34,43 @@ class PartitionOffsets:
     partition: int
     ledger: int | None
     committed: int | None
-    ours: bool
+    mark: str
+    """The committed offset's metadata."""
     log_begins: int
     log_ends: int
 
     @property
+    def set_by(self) -> str:
+        """Whose word the committed offset is; the consumers begin where the ledger stands if it is the bridge's."""
+        if self.committed is None:
+            return "-"
+        if not self.mark.startswith(OUR_MARK):
+            return "operator"
+        return "asset-bridge" if self.mark == LEDGER_MARK else "asset-bridge without ledger"
+
+    @property
     def lag(self) -> int:
         """Records between where the group stands and the log's end."""
-        stands = self.ledger if self.ledger is not None and (self.ours or self.committed is None) else self.committed
+        ours = self.committed is None or self.mark == LEDGER_MARK
+        stands = self.ledger if self.ledger is not None and ours else self.committed
         return self.log_ends - (stands if stands is not None else self.log_begins)
 
 
-def show_offsets(settings: Settings, recorder: Recorder) -> list[PartitionOffsets]:
+def show_offsets(settings: Settings, ledger: Callable[[GroupId], Positions]) -> list[PartitionOffsets]:
     """Ask the ledger and Kafka about every partition of the input topics; raises what the ledger raises.
 
     Raises:
-        OffsetsError: Kafka does not answer.
+        OffsetsError: Kafka does not answer, or a topic is not there.
     """
     with _client(settings) as consumer:
-        ledger = recorder.positions(_group(consumer, settings))
+        stands = ledger(_group(consumer, settings))
         logs = TopicIds(kafka_config(settings)).logs(topic.name for topic in settings.kafka.topics)
-        return list(_offsets(consumer, settings, ledger, logs))
+        return list(_offsets(consumer, settings, stands, logs))
 
 
-def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition: int | None, to: Target) -> None:
+def reset_offsets(
+    settings: Settings, ledger: Callable[[GroupId], Positions], topic: str, partition: int | None, to: Target
+) -> None:
     """Commit an offset without our mark, which the consumers take for an operator's word and the ledger follows.
 
     Raises:
@@ -66,7 +79,7 @@ def reset_offsets(settings: Settings, recorder: Recorder, topic: str, partition:
     """
     chosen = [
         TopicPartition(found.topic, found.partition, _target(found, to))
-        for found in show_offsets(settings, recorder)
+        for found in show_offsets(settings, ledger)
         if found.topic == topic and partition in (None, found.partition)
     ]
     if not chosen:
@@ -114,8 +127,10 @@ def _offsets(
 ) -> Iterator[PartitionOffsets]:
     timeout = settings.kafka.admin_timeout_s
     for topic in settings.kafka.topics:
-        partitions = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name].partitions
-        asked = [TopicPartition(topic.name, partition) for partition in sorted(partitions)]
+        found = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name]
+        if found.error is not None:
+            raise OffsetsError(f"the topic {topic.name} cannot be looked at: {found.error.name()}")
+        asked = [TopicPartition(topic.name, partition) for partition in sorted(found.partitions)]
         for answer in consumer.committed(asked, timeout=timeout):
             low, high = consumer.get_watermark_offsets(TopicPartition(answer.topic, answer.partition), timeout=timeout)
             yield PartitionOffsets(
@@ -123,7 +138,7 @@ def _offsets(
                 partition=answer.partition,
                 ledger=ledger.get((logs[answer.topic], answer.partition)),
                 committed=answer.offset if answer.offset >= 0 else None,
-                ours=(answer.metadata or "").startswith(OUR_MARK),
+                mark=answer.metadata or "",
                 log_begins=low,
                 log_ends=high,
             )

@@ -52,6 +52,12 @@ def unavailable_answer(message: str) -> JSONResponse:
     return one_error("storage.unavailable", message)
 
 
+def unavailable(*, may_be_recorded: bool) -> ErrorDetail:
+    """Say what is known of an event that could not be recorded now."""
+    fate = "may still be recorded" if may_be_recorded else "was not recorded"
+    return ErrorDetail("", "storage.unavailable", f"Dagster's database does not answer; the event {fate}.")
+
+
 def not_now(error: StorageThreadsError) -> str:
     """Say what is known of an event whose report has no outcome."""
     if isinstance(error, StorageTimeoutError):

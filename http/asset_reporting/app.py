@@ -26,6 +26,7 @@ from asset_reporting.endpoints import (
 from asset_reporting.health import Health
 from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
+from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
 
@@ -77,7 +78,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     """
     health = health or Health()
     health.set(CONDITION, ok=False, reason="not asked yet")
-    health.note("recorder", {"name": reporting.recorder.name, "guarantee": reporting.recorder.guarantee})
+    health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
     guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
     served = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"

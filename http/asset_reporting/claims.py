@@ -53,7 +53,11 @@ def write_once(
         return [Recorded(event_id) for event_id in write(rows)]
     keys, count = batch.keys, len(rows.entries)
     claims = idempotency.known(connection, sorted(set(keys.values())), retention_s)
-    _refuse_reused(count, batch, claims)
+    refused = _reused(batch, claims)
+    if refused:
+        # One of the batch stands in another's way only if it can be recorded itself, so the database is asked.
+        write(rows.pick([index for index in range(count) if index not in refused]))
+        raise KeyReusedError([refused.get(index, Again()) for index in range(count)])
     first = {key: index for index, key in reversed(keys.items()) if key not in claims}
     fresh = [index for index in range(count) if index not in keys or first.get(keys[index]) == index]
     ids = dict(zip(fresh, write(rows.pick(fresh)), strict=True))
@@ -66,13 +70,11 @@ def write_once(
     ]
 
 
-def _refuse_reused(count: int, batch: Keys, claims: dict[str, Claim]) -> None:
-    """Compare each keyed event with what its key stands for, in the database or earlier in the batch."""
+def _reused(batch: Keys, claims: dict[str, Claim]) -> dict[int, Outcome]:
+    """The events whose key stands for something else, in the database or earlier in the batch."""
     stands_for = {key: claim.fingerprint for key, claim in claims.items()}
-    refused = {
+    return {
         index: Rejected((idempotency.REUSED,))
         for index, key in batch.keys.items()
         if stands_for.setdefault(key, batch.prints[index]) != batch.prints[index]
     }
-    if refused:
-        raise KeyReusedError([refused.get(index, Again()) for index in range(count)])

@@ -43,9 +43,14 @@ class Claim:
 
 
 def fingerprint(event: AssetEvent) -> str:
-    """A digest of what the sender said, the same by both roads."""
-    content = event.model_dump(mode="json", exclude=_NOT_COMPARED)
-    content["metadata"] = {name: value for name, value in content["metadata"].items() if name not in _OURS}
+    """A digest of what the sender said, the same by both roads and in every later version.
+
+    What is as it is by default is left out, so that a new field does not change the digest of an event without it.
+    """
+    fields = type(event).model_fields.items()
+    unsaid = {name for name, field in fields if getattr(event, name) == field.get_default(call_default_factory=True)}
+    content = event.model_dump(mode="json", exclude=(_NOT_COMPARED | unsaid) - {"event_type"})
+    content["metadata"] = {name: value for name, value in content.get("metadata", {}).items() if name not in _OURS}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

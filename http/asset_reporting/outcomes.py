@@ -28,9 +28,13 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The storage does not work now. Nothing is said about the event: hold it and try again, or answer 503."""
+    """The storage does not work now. Nothing is said about the event: hold it and try again, or answer 503.
+
+    `may_be_recorded`: it broke off where nobody can tell, as at a commit whose answer is lost.
+    """
 
     reason: str
+    may_be_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,17 @@ from dagster._core.workspace.permissions import Permissions
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
+from asset_events import ErrorDetail, InvalidEventError
 from asset_reporting import happenings
-from asset_reporting.answers import INTERNAL, error_answer, internal_answer, not_now, one_error, unavailable_answer
+from asset_reporting.answers import (
+    INTERNAL,
+    error_answer,
+    internal_answer,
+    not_now,
+    one_error,
+    unavailable,
+    unavailable_answer,
+)
 from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
 from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageThreadsError
@@ -50,11 +58,12 @@ def settle(where: str, event: AssetEvent, outcome: Outcome) -> Recorded | Sequen
         case Failed(reason):
             happenings.event_failed("http", where, event.event_type, reason)
             return (INTERNAL,)
-        case Unavailable(reason):
+        case Unavailable(reason, may_be_recorded):
             happenings.event_not_recorded_now("http", where, event.event_type, reason)
+            return (unavailable(may_be_recorded=may_be_recorded),)
         case Again() | Fenced():  # not for a post, which brings no offsets and is reported until it is settled
             happenings.event_not_recorded_now("http", where, event.event_type, type(outcome).__name__)
-    return (ErrorDetail("", "storage.unavailable", ERROR_CODES["storage.unavailable"].meaning),)
+    return (unavailable(may_be_recorded=False),)
 
 
 async def answered(where: str, event_type: EventType | None, answering: Awaitable[Answer]) -> Answer | JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asset_events import AssetEvent
@@ -25,8 +26,9 @@ class PublicRecorder:
     guarantee = "at-least-once"
     batch_events = FIRST_EVENTS
 
-    def __init__(self, instance: DagsterInstance) -> None:
+    def __init__(self, instance: DagsterInstance, shortcoming: str | None = None) -> None:
         self._instance = instance
+        self.shortcoming = shortcoming
         self._ids = watch_event_ids(instance.event_log_storage)
 
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:  # noqa: ARG002 # no ledger here
@@ -36,9 +38,10 @@ class PublicRecorder:
         """
         outcomes: list[Outcome] = []
         for event in events:
-            outcomes.append(self._record_one(event))
-            if isinstance(outcomes[-1], Unavailable | Failed):
-                rest = outcomes[-1] if isinstance(outcomes[-1], Unavailable) else Again()
+            outcome = self._record_one(event)
+            outcomes.append(outcome)
+            if isinstance(outcome, Unavailable | Failed):
+                rest = Unavailable(outcome.reason) if isinstance(outcome, Unavailable) else Again()
                 return outcomes + [rest] * (len(events) - len(outcomes))
         return outcomes
 
@@ -67,7 +70,9 @@ class PublicRecorder:
         try:
             _store(self._instance, event)
         except Exception as error:  # noqa: BLE001 # told apart by type, never by message
-            return refusal(error)
+            outcome = refusal(error)
+            # Dagster stores an event in several transactions, and does not say which of them it was.
+            return replace(outcome, may_be_recorded=True) if isinstance(outcome, Unavailable) else outcome
         return Recorded(self._ids.take())
 
 

@@ -50,6 +50,11 @@ class Recorder(Protocol):
         ...
 
     @property
+    def shortcoming(self) -> str | None:
+        """Why a better recorder is not in use; None for the best there is."""
+        ...
+
+    @property
     def batch_events(self) -> int:
         """How many events to hand over at a time, at most; it may change from one batch to the next."""
         ...

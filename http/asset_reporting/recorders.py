@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asset_reporting import metrics
+import sqlalchemy as db
+
+from asset_reporting import ledger, metrics
+from asset_reporting.bridge_tables import OFFSETS
 from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.public_recorder import PublicRecorder
-from asset_reporting.recorder import Recorder
+from asset_reporting.recorder import GroupId, Positions, Recorder
 from asset_reporting.self_test import SelfTestError, self_test
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
@@ -46,4 +49,19 @@ def _best_recorder(instance: DagsterInstance, key_retention_s: float) -> Recorde
 def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:
     fields = {"happening": "lesser_recorder", "reason": reason}
     _log.warning("Events are recorded one by one and at-least-once: %s.", reason, extra=fields)
-    return PublicRecorder(instance)
+    return PublicRecorder(instance, reason)
+
+
+def recorder_facts(recorder: Recorder) -> dict[str, str]:
+    """Which recorder is in use, for the readiness document, and why it is not the best one."""
+    facts = {"name": recorder.name, "guarantee": recorder.guarantee}
+    return facts if recorder.shortcoming is None else facts | {"reason": recorder.shortcoming}
+
+
+def read_ledger(instance: DagsterInstance, group: GroupId) -> Positions:
+    """Where each partition of a group stands, without choosing a recorder or making its tables; empty if nowhere."""
+    storage: Any = instance.event_log_storage
+    if type(storage).__name__ not in _TRANSACTIONAL:
+        return {}
+    with storage.index_connection() as connection:
+        return ledger.read(connection, group) if db.inspect(connection).has_table(OFFSETS.name) else {}

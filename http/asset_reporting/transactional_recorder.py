@@ -40,11 +40,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger("asset_bridge.storage")
 
 
+class CommitError(Exception):
+    """Raised when all was written and the commit failed: the database may have committed, or may still be about to."""
+
+
 class TransactionalRecorder:
     """The recorder for PostgreSQL and SQLite event logs."""
 
     name = "transactional"
     guarantee = "exactly-once"
+    shortcoming = None
 
     def __init__(self, instance: DagsterInstance, key_retention_s: float = RETENTION_S) -> None:
         """Make our two tables where they are not there yet; raises what the database raises.
@@ -72,9 +77,9 @@ class TransactionalRecorder:
             return refused.outcomes
         except Exception as error:  # noqa: BLE001 # told apart by type below
             # Also a connection that broke while committing: whether that took effect is read from the ledger, since
-            # trying the same batch again finds the ledger moved. A post has its idempotency key for this.
+            # trying the same batch again finds the ledger moved. A post is told, and has its idempotency key for this.
             if classify(error) == "unavailable":
-                return [Unavailable(describe(error))] * len(events)
+                return [_unavailable(error)] * len(events)
             return self._offenders(rows, error)
 
     def move(self, progress: Sequence[Progress]) -> Outcome | None:
@@ -85,7 +90,7 @@ class TransactionalRecorder:
         except ledger.LedgerMovedError:
             return Fenced()
         except Exception as error:  # noqa: BLE001 # the ledger holds nothing that could be refused for its content
-            return Unavailable(describe(error))
+            return _unavailable(error)
         return None
 
     def probe(self) -> str | None:
@@ -121,12 +126,18 @@ class TransactionalRecorder:
     @contextmanager
     def _transaction(self, events: int = 0) -> Generator[Connection]:
         """One transaction that holds the writers' lock: in this process, and against every other of ours."""
-        asked = time.monotonic()
+        asked, written = time.monotonic(), False
         with self._writer:
-            with self._storage.index_transaction() as connection:
-                take_writers_lock(connection)
-                began = time.monotonic()
-                yield connection
+            try:
+                with self._storage.index_transaction() as connection:
+                    take_writers_lock(connection)
+                    began = time.monotonic()
+                    yield connection
+                    written = True
+            except Exception as error:
+                if written:
+                    raise CommitError from error
+                raise
             self._adapt(events, waited_s=began - asked, window_s=time.monotonic() - began)
 
     def _adapt(self, events: int, *, waited_s: float, window_s: float) -> None:
@@ -161,14 +172,14 @@ class TransactionalRecorder:
             if error is None:
                 continue
             if classify(error) == "unavailable":
-                return [Unavailable(describe(error))] * len(rows.entries)
+                return [_unavailable(error)] * len(rows.entries)
             if end - begin == 1:
                 found[begin] = refusal(error)
             else:
                 middle = (begin + end) // 2
                 stack += [(begin, middle), (middle, end)]
         if not found:  # each is fine by itself: nothing of theirs, so it is held and tried again
-            return [Unavailable(describe(first))] * len(rows.entries)
+            return [_unavailable(first)] * len(rows.entries)
         return [found.get(index, Again()) for index in range(len(rows.entries))]
 
     def _try(self, rows: BatchRows) -> Exception | None:
@@ -179,3 +190,8 @@ class TransactionalRecorder:
         except Exception as error:  # noqa: BLE001 # the question was which one
             return error
         return None
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    cause = error.__cause__ if isinstance(error, CommitError) else None
+    return Unavailable(describe(cause or error), may_be_recorded=cause is not None)

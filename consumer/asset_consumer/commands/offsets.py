@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +27,11 @@ def offsets() -> None:
 def show(config: Path | None) -> None:
     """Print ledger, committed offset, log and lag of every partition of the input topics."""
     settings = _settings(config)
-    from asset_consumer.dagster_instance import open_reporting  # noqa: PLC0415 # late: Dagster takes seconds
+    from asset_consumer.dagster_instance import open_ledger  # noqa: PLC0415 # late: Dagster takes seconds
     from asset_consumer.offsets import show_offsets  # noqa: PLC0415 # see above
 
-    with open_reporting(settings, threading.Event()) as (reporting, _):
-        _print(show_offsets(settings, reporting.recorder))
+    with open_ledger() as ledger:
+        _print(show_offsets(settings, ledger))
 
 
 @offsets.command()
@@ -51,13 +50,13 @@ def reset(config: Path | None, topic: str, partition: int | None, to: str, apply
     settings = _settings(config)
     if topic not in {known.name for known in settings.kafka.topics}:
         raise click.UsageError(f"{topic} is not an input topic of these settings")
-    from asset_consumer.dagster_instance import open_reporting  # noqa: PLC0415 # late: Dagster takes seconds
+    from asset_consumer.dagster_instance import open_ledger  # noqa: PLC0415 # late: Dagster takes seconds
     from asset_consumer.offsets import reset_offsets, show_offsets  # noqa: PLC0415 # see above
 
-    with open_reporting(settings, threading.Event()) as (reporting, _):
+    with open_ledger() as ledger:
         if apply:
-            reset_offsets(settings, reporting.recorder, topic, partition, target)
-        _print(show_offsets(settings, reporting.recorder))
+            reset_offsets(settings, ledger, topic, partition, target)
+        _print(show_offsets(settings, ledger))
     if not apply:
         click.echo(f"Nothing was changed; --apply would move {topic} to {to}.")
 
@@ -83,7 +82,6 @@ def _print(found: list[PartitionOffsets]) -> None:
     table = Table("topic", "partition", "ledger", "committed", "set by", "log", "lag", box=None, pad_edge=False)
     for one in found:
         ledger, committed = ("-" if offset is None else str(offset) for offset in (one.ledger, one.committed))
-        by = "-" if one.committed is None else "asset-bridge" if one.ours else "operator"
         log = f"{one.log_begins}..{one.log_ends}"
-        table.add_row(one.topic, str(one.partition), ledger, committed, by, log, str(one.lag))
+        table.add_row(one.topic, str(one.partition), ledger, committed, one.set_by, log, str(one.lag))
     Console().print(table)
