@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster
 import pytest
 from dead_letter_sending import Producers
+from fault_table import ALL_ITEMS, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,17 +20,14 @@ def pytest_report_header() -> str:
     return f"dagster: {dagster.__version__}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a PostgreSQL is heavy."""
+@pytest.hookimpl(tryfirst=True)  # before those that leave tests out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whatever asks for a PostgreSQL is heavy; the table of faults is made from all there is."""
     for item in items:
-        if {"postgres", "postgresql"} & {*getattr(item, "fixturenames", ()), *_parameters(item)}:
+        if {"postgres", "postgresql"} & needs(item):
             item.add_marker("heavy")
-
-
-def _parameters(item: pytest.Item) -> list[str]:
-    """The parameters that are names, as those of the fixture `database` are."""
-    call = getattr(item, "callspec", None)
-    return [value for value in call.params.values() if isinstance(value, str)] if call else []
+    if {*Path(__file__).parent.rglob("test_*.py")} <= {item.path for item in items}:
+        config.stash[ALL_ITEMS] = list(items)
 
 
 @pytest.fixture

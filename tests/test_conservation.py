@@ -50,6 +50,7 @@ def bad(chance: random.Random) -> bytes | None:
     return chance.choice([None, b"", b"\xff\xfe", b"no json", b'{"event_type": "x"}', b'{"asset_key": "a"}', b"[]"])
 
 
+@pytest.mark.fault("storage outage amid bad records and a rebalance", "P1", "P3", "P4")
 def test_recorded_and_dead_lettered_are_all_that_was_produced(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

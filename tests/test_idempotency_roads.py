@@ -187,6 +187,7 @@ def test_kafka_header_gives_the_key(headers: tuple[tuple[str, bytes | None], ...
     assert decode(Record(TOPIC, 0, 0, None, value, headers)).idempotency_key == key
 
 
+@pytest.mark.fault("the same idempotency keys by both roads at once", "P2")
 def test_same_keys_by_http_and_kafka_at_once_are_recorded_once(broker: Broker, tmp_path: Path) -> None:
     broker.create_topic(broker.topic, 1)
     broker.create_topic(broker.dead_letters, 1)

@@ -45,6 +45,7 @@ def numbers(instance: DagsterInstance) -> list[int]:
     return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
+@pytest.mark.fault("crash just after an operator's reset", "P2")
 @pytest.mark.usefixtures("reset_to_2")
 def test_a_crash_before_kafka_has_heard_of_the_first_batch_repeats_nothing(
     broker: Broker, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
@@ -74,6 +75,7 @@ class LosesAnAnswer(TransactionalRecorder):
         return outcomes
 
 
+@pytest.mark.fault("crash just after an operator's reset", "P2")
 @pytest.mark.usefixtures("reset_to_2")
 def test_a_commit_whose_answer_was_lost_repeats_nothing(broker: Broker, instance: DagsterInstance) -> None:
     with RunningConsumer(broker, LosesAnAnswer(instance)):

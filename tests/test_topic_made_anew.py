@@ -51,6 +51,7 @@ def make_anew(broker: Broker) -> None:
     produce(broker.bootstrap, broker.topic, *(event(n) for n in NEW))
 
 
+@pytest.mark.fault("topic deleted and made anew", "P1")
 @pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [*NEW]), ("latest", [])])
 def test_a_log_made_anew_while_nobody_consumed_is_judged_by_the_policy(
     broker: Broker, topic: str, instance: DagsterInstance, policy: Any, expected: list[int]
@@ -64,6 +65,7 @@ def test_a_log_made_anew_while_nobody_consumed_is_judged_by_the_policy(
     assert numbers(instance) == [*OLD, *expected]
 
 
+@pytest.mark.fault("topic deleted and made anew", "P1")
 def test_a_log_made_anew_under_a_running_consumer_is_seen(
     broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def before_commit(instance: DagsterInstance, do: Callable[[], None]) -> None:
     db.event.listen(instance.event_log_storage._engine, "commit", lambda _: do())  # type: ignore[attr-defined] # PostgreSQL's
 
 
+@pytest.mark.fault("several writers at full speed, read by ascending id", "P6")
 @pytest.mark.parametrize("late_s", [0, 0.002])
 def test_a_reader_that_never_looks_back_misses_nothing_of_several_writers(postgresql: Database, late_s: float) -> None:
     """`late_s` widens the window between the first id and the commit, so that what can overlap does."""
@@ -93,6 +94,7 @@ class HeldCommit:
         assert self.let_go.wait(30)
 
 
+@pytest.mark.fault("several writers at full speed, read by ascending id", "P6")
 def test_a_later_writer_waits_for_the_commit_of_an_earlier_one(
     postgresql: Database, postgres: PostgresDatabases
 ) -> None:

@@ -1,7 +1,8 @@
 """Which Kafka partitions this consumer owns, and which of them it has paused.
 
-Rebalance callbacks run inside `poll` and must neither raise nor wait on the network: an exception there destroys
-records already fetched, and a wait there delays the whole group. They only note what changed; the loop does the rest.
+Rebalance callbacks run inside `poll` and must neither raise nor wait for long: an exception there destroys records
+already fetched, and a wait there delays the whole group. They note what changed, and the loop does the rest; a
+revocation alone waits, for a bounded time, for the batch under way and its commit, since afterwards it is too late.
 """
 
 from __future__ import annotations
