@@ -15,6 +15,8 @@ RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
+# One process more than there are processors: the tests wait for about as long as they compute.
+PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,19 +24,18 @@ help: ## List the targets
 dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consumer, sample events
 	@.venv/bin/asset-bridge dev $(ARGS)
 
-# One process more than there are processors: the tests wait for about as long as they compute.
 test: $(DEV_READY) ## Run the tests that are quick and need nothing
-	.venv/bin/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile -m 'not kafka and not heavy' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m 'not kafka and not heavy' $(ARGS)
 
 heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
-	.venv/bin/pytest -n auto --dist loadfile -m 'heavy and not kafka' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m 'heavy and not kafka' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_jars.py
-	.venv/bin/pytest -n auto --dist loadfile -m kafka $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m kafka $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
-	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest -n auto --dist loadfile -m 'not kafka' $(ARGS)
+	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)
 
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as db
@@ -18,6 +19,7 @@ from recorder_events import check, event, recorded_ids
 from asset_events import AssetEvent
 from asset_reporting import transactional_recorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
+from asset_reporting.writers_lock import take_writers_lock
 
 WRITERS, BATCHES, ASSET = 4, 25, AssetKey("a")
 
@@ -76,6 +78,13 @@ def test_a_reader_that_never_looks_back_misses_nothing_of_several_writers(postgr
 
     assert len(written) > WRITERS * BATCHES
     assert reader.seen == sorted(written)
+
+
+def test_a_writer_may_be_silent_for_ten_seconds_while_it_holds_the_lock(postgresql: Database) -> None:
+    storage: Any = postgresql.open().event_log_storage
+    with storage.index_transaction() as connection:
+        take_writers_lock(connection)
+        assert connection.scalar(db.text("SHOW idle_in_transaction_session_timeout")) == "10s"
 
 
 class HeldCommit:
