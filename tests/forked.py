@@ -18,6 +18,7 @@ from typing import Self
 import fault_points
 from confluent_kafka import Consumer, TopicPartition
 from consuming import eventually
+from processes import START_S
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([
@@ -59,7 +60,7 @@ class Forked:
 
     def ready(self) -> None:
         """Wait until it says that it is."""
-        eventually(lambda: "asset-bridge ready" in self._read("out") or self._runs())
+        eventually(lambda: "asset-bridge ready" in self._read("out") or self._runs(), START_S)
 
     def signal(self, number: Signals = SIGTERM) -> None:
         assert self._process.is_alive()

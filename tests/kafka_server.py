@@ -11,17 +11,17 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from kafka_jars import fetch
+from ports import free_ports
 
 START_S = 60.0
 
@@ -132,13 +132,6 @@ def find_java() -> str | None:
     """The `java` of JAVA_HOME, else the one on the path."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; all are held until the last is found, so that no two are the same."""
-    with ExitStack() as held:
-        probes = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import psycopg2
 from containers import docker_answers, postgres_container
+from ports import free_port
 
 NAMED = "ASSET_BRIDGE_TEST_POSTGRES"
 START_S = 60.0
@@ -68,9 +68,7 @@ class ThrowAwayServer:
             postgres = pwd.getpwnam("postgres")
             os.chown(self._folder, postgres.pw_uid, postgres.pw_gid)
             self._as_user += [f"--reuid={postgres.pw_uid}", f"--regid={postgres.pw_gid}", "--clear-groups"]
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            port = free.getsockname()[1]
-        self.server = Server("127.0.0.1", port, "postgres")
+        self.server = Server("127.0.0.1", free_port(), "postgres")
         arguments = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync", "-D", str(self._data)]
         self._run("initdb", *arguments).communicate()
         self._process: subprocess.Popen[bytes] | None = None

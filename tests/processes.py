@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,10 @@ from pathlib import Path
 from typing import Self
 
 from broker import Broker
+from ports import free_port
+
+START_S = 60.0
+"""How long a start may take: four seconds of computing, beside whatever else this machine does."""
 
 
 class Process:
@@ -56,7 +59,7 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
-    def line(self, beginning: str, timeout_s: float = 30) -> str:
+    def line(self, beginning: str, timeout_s: float = START_S) -> str:
         """Wait for a line on standard output that begins so."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -82,13 +85,6 @@ class Process:
         """Memory in use now, in MB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def kafka_environment(broker: Broker, **more: str) -> dict[str, str]:
