@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster
+import hypothesis
 import pytest
 from dead_letter_sending import Producers
 from fault_table import ALL_ITEMS, needs
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["brokers", "databases"]
+
+# How long an example takes depends on what else the machine does, and is nobody's fault.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_report_header() -> str:

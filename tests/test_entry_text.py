@@ -14,7 +14,7 @@ from asset_reporting.entry_text import entry_text, entry_writer, record_text
 from asset_reporting.log_entries import to_log_entry
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(events)
 def test_an_entry_is_serialised_as_dagster_does(event: AssetEvent) -> None:
     entry = to_log_entry(event)
@@ -22,7 +22,7 @@ def test_an_entry_is_serialised_as_dagster_does(event: AssetEvent) -> None:
     assert entry_text(entry) == serialize_value(entry)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(events)
 def test_the_catalogs_record_is_serialised_as_dagster_does(event: AssetEvent) -> None:
     entry = to_log_entry(event)

@@ -45,7 +45,7 @@ def test_metadata_types_are_those_of_dagster() -> None:
     assert set(METADATA_TYPES) == EXTERNAL_METADATA_TYPES
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     metadata=st.dictionaries(
         st.text(max_size=5).filter(lambda name: name not in RESERVED_KEYS), json_values | typed_metadata, max_size=3

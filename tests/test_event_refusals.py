@@ -138,7 +138,7 @@ def test_events_made_in_python_refuse_without_values_too() -> None:
     assert CANARY not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
 def test_any_bytes_give_an_event_or_a_refusal(value: bytes) -> None:
     with pytest.raises(InvalidEventError):

@@ -54,7 +54,7 @@ _TABLE_ENTRIES = [f"dagster/{name}" for name in TableMetadataSet.model_fields] +
 
 
 @pytest.mark.parametrize("name", _TABLE_ENTRIES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(value=json_values | typed_metadata)
 def test_entry_of_dagsters_table_set_that_it_cannot_read_is_refused(
     name: str, value: JsonValue | TypedMetadata

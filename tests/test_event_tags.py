@@ -35,7 +35,7 @@ _keys = st.lists(_part, min_size=1, max_size=4).map("/".join)
 _values = st.text(alphabet="aZ9_.-", max_size=3) | st.sampled_from(["a" * 63, "a" * 64, "a/b", "a:b", "é", " "])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(_keys, _values, max_size=3))
 def test_tags_are_taken_exactly_when_dagster_takes_them(tags: dict[str, str]) -> None:
     assert ours_takes(tags) == dagster_takes(tags)

@@ -87,7 +87,7 @@ def test_event_type_in_the_body_is_enough(event_type: EventType) -> None:
     assert parse_event(json.dumps(body).encode()).event_type == event_type
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(events)
 def test_what_a_producer_sends_is_what_a_consumer_reads(event: AssetEvent) -> None:
     value = event.model_dump_json(exclude_none=True).encode()

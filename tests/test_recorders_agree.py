@@ -99,7 +99,10 @@ def both(database: Database) -> BothWays:
     return both
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+UNTIMED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=25, suppress_health_check=UNTIMED)
 @example(REPEATED_CHECKS)
 @example(MIXED_LATEST)
 @given(batches())
@@ -109,7 +112,7 @@ def test_the_same_events_leave_the_same_rows_in_every_table(both: BothWays, batc
     assert all_rows(both.in_transactions) == all_rows(both.by_call)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=UNTIMED)
 @example(REPEATED_CHECKS)
 @example(MIXED_LATEST)
 @given(batches())
