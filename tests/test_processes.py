@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,13 +51,16 @@ def test_consume_records_is_ready_stays_small_and_stops_on_sigterm(topics: Broke
 
 def test_a_second_signal_ends_the_process_at_once(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics, ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S="600")
-    produce(topics.bootstrap, topics.topic, *[EVENT] * 20_000)
     with Process("consume", home=tmp_path, environment=environment) as process:
-        process.line("asset-bridge ready")  # a batch of 1000 events on SQLite is under way for many seconds
-        process.signal(signal.SIGINT)
-        eventually(lambda: "stopping" in "".join(process.err))
-        process.signal(signal.SIGINT)
-        assert process.wait(10) == 1
+        process.line("asset-bridge ready")
+        with closing(sqlite3.connect(next(tmp_path.rglob("index.db")))) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            produce(topics.bootstrap, topics.topic, BAD)
+            eventually(lambda: '"dead_lettered"' in "".join(process.err))  # next the ledger, which must wait
+            process.signal(signal.SIGINT)
+            eventually(lambda: "stopping" in "".join(process.err))
+            process.signal(signal.SIGINT)
+            assert process.wait(20) == 1
 
 
 def test_serve_answers_and_stops_on_sigterm(tmp_path: Path) -> None:
