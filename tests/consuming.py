@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import pytest
 from broker import Broker
 from confluent_kafka import Consumer, TopicPartition
 from mock_cluster import MockCluster
@@ -109,13 +109,13 @@ class FaultyRecorder:
         return self.broken or self.sick or self.inner.probe()
 
 
-def without_refused_commits(broker: Broker, stored: Sequence[T], caplog: pytest.LogCaptureFixture) -> list[T]:
+def without_refused_commits(broker: Broker, stored: Sequence[T], log: Sequence[logging.LogRecord]) -> list[T]:
     """What was stored, once each where the coordinator refused a commit, and as it is where it refused none.
 
     The mock coordinator answers a member that syncs late with INVALID_REQUEST; it joins again, and commits are refused
     meanwhile, which a broker's coordinator accepts. What could not be committed is repeated by the next owner.
     """
-    refused = any(record.__dict__.get("happening") == "commit_failed" for record in caplog.records)
+    refused = any(record.__dict__.get("happening") == "commit_failed" for record in log)
     refused = refused and isinstance(broker, MockCluster)
     return list(dict.fromkeys(stored)) if refused else list(stored)
 
