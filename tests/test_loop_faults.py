@@ -141,12 +141,14 @@ def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
 
 
 def test_an_unforeseen_failure_of_a_sick_storage_is_held_and_not_dead_lettered(
-    broker: Broker, topic: str, instance: DagsterInstance
+    broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 3600)  # a look at rest would call it an outage
     sick = Answers(PublicRecorder(instance))
     produce(broker.bootstrap, topic, *(event(n) for n in range(10)))
     with RunningConsumer(broker, sick) as consumer:
         eventually(lambda: len(numbers(instance)) == 10)  # others went through: the budget has tokens
+        eventually(lambda: sick.probes == 1)  # the first look
         sick.sick = "half dead"
         produce(broker.bootstrap, topic, event(UNLUCKY))
         eventually(lambda: "internal" in consumer.reason("partitions"))
