@@ -340,7 +340,7 @@ def test_stuck_storage_is_answered_within_the_deadline(instance: DagsterInstance
     blocking = Blocking()
     recorder = FakeRecorder(blocking, guarantee=guarantee)
     stuck = b'{"event_type": "asset_observation", "asset_key": "stuck"}\n'
-    with http_client(instance, ReportingContext(recorder), storage_deadline_s=0.5, storage_workers=1) as client:
+    with http_client(instance, ReportingContext(recorder), storage_deadline_s=1.0, storage_workers=1) as client:
         begun = client.post(URL, content=stuck + line(1))
         waiting = client.post(URL, content=line(2))
         blocking.let_go.set()

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,10 @@ from asset_reporting.storage_threads import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+DEADLINE_S = 1.0
+"""A deadline that is waited for. What shall begin within it must do so on a busy machine too."""
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_never_runs_more_calls_at_a_time_than_it_has_workers(gate: Gate) -> None
 
 
 def test_started_call_past_its_deadline_may_still_take_effect(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
-    threads = StorageThreads(1, 1.0)
+    threads = StorageThreads(1, DEADLINE_S)
     finished = threading.Event()
 
     def slow_then_failing() -> None:
@@ -103,7 +106,7 @@ def test_started_call_past_its_deadline_may_still_take_effect(gate: Gate, caplog
 
 
 def test_call_that_has_not_begun_by_its_deadline_never_begins(gate: Gate) -> None:
-    threads = StorageThreads(1, 0.1)
+    threads = StorageThreads(1, DEADLINE_S)
     ran: list[str] = []
 
     async def scenario() -> StorageTimeoutError:
@@ -150,25 +153,22 @@ def test_beyond_the_waiting_room_calls_are_refused_at_once(gate: Gate) -> None:
     threads = StorageThreads(2, 5)
     room = 2 + 2 * WAITING_PER_WORKER
 
-    async def scenario() -> float:
+    async def scenario() -> None:
         calls = [asyncio.create_task(threads.run(gate.call)) for _ in range(room)]
         await until_begun(gate)
         await until_begun(gate)
-        begun = time.monotonic()
-        with pytest.raises(StorageBusyError):
+        with pytest.raises(StorageBusyError):  # a call that waits ends as StorageTimeoutError
             await threads.run(gate.call)
-        refused_in = time.monotonic() - begun
         gate.open.set()
         await asyncio.gather(*calls)
-        return refused_in
 
-    assert asyncio.run(scenario()) < 1
+    asyncio.run(scenario())
     assert gate.calls == room
     assert threads.close()
 
 
 def test_expired_calls_make_room_while_every_thread_is_stuck(gate: Gate) -> None:
-    threads = StorageThreads(1, 0.1)
+    threads = StorageThreads(1, DEADLINE_S)
 
     async def scenario() -> BaseException | str:
         stuck = asyncio.create_task(threads.run(gate.call))
@@ -184,7 +184,7 @@ def test_expired_calls_make_room_while_every_thread_is_stuck(gate: Gate) -> None
 
 
 def test_cancelled_calls_make_room_while_every_thread_is_stuck(gate: Gate) -> None:
-    threads = StorageThreads(1, 0.5)
+    threads = StorageThreads(1, DEADLINE_S)
 
     async def scenario() -> list[BaseException | str]:
         stuck = asyncio.create_task(threads.run(gate.call))
