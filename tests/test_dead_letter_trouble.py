@@ -57,7 +57,7 @@ def test_letter_too_large_at_its_smallest_is_reported_and_nothing_is_written(
 
 def test_letters_refused_as_a_batch_go_whole_one_by_one(cluster: MockCluster, producers: Producers) -> None:
     cluster.create_topic(cluster.dead_letters, 4)
-    producer = producers.open(cluster, linger_ms="50")
+    producer = producers.open(cluster, linger_ms="200")
     assert producer.send(letters(cluster.dead_letters, RECORD)) == [None]
     cluster.push_request_errors(PRODUCE, KafkaError.RECORD_LIST_TOO_LARGE)
     records = [replace(RECORD, offset=offset) for offset in range(100, 105)]
@@ -180,5 +180,5 @@ def test_it_works_from_a_worker_thread(broker: Broker, producers: Producers) -> 
     producer, answers = producers.open(broker), list[str | None]()
     worker = threading.Thread(target=lambda: answers.extend(producer.send(letters(broker.dead_letters, RECORD))))
     worker.start()
-    worker.join(10)
+    worker.join(30)
     assert answers == [None]

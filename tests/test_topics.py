@@ -135,9 +135,9 @@ def test_cluster_without_a_controller_is_not_waited_for(cluster: MockCluster) ->
     cluster.set_controller(0)
     cluster.create_topic("events")
     started = time.monotonic()
-    facts = describe(admin_of(cluster.bootstrap), ["events"], 10)
+    facts = describe(admin_of(cluster.bootstrap), ["events"], 30)
     assert facts["events"].unverified == "no controller is known"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_forbidden_topic_is_told_apart_from_a_missing_one(cluster: MockCluster) -> None:
@@ -163,4 +163,4 @@ def test_brokers_that_do_not_answer_are_an_outage_and_the_log_says_why(
         describe(admin, [broker.topic], 0.5)
     assert any(line.name == "asset_bridge.librdkafka" for line in caplog.records)
     broker.broker_up()
-    assert describe(admin, [broker.topic], 10)[broker.topic].error is None
+    assert describe(admin, [broker.topic], 30)[broker.topic].error is None

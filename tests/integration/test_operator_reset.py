@@ -10,7 +10,7 @@ from consuming import committed, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import produce
-from processes import Process, kafka_environment
+from processes import START_S, Process, kafka_environment
 from real_broker import RealBroker
 
 pytestmark = pytest.mark.kafka
@@ -24,7 +24,7 @@ def event(number: int) -> bytes:
 
 def run(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     with Process("offsets", *arguments, home=home, environment=environment) as process:
-        return process.wait(60), "".join(process.out + process.err)
+        return process.wait(START_S), "".join(process.out + process.err)
 
 
 def test_a_reset_is_refused_while_the_group_has_members_and_followed_after(kafka: RealBroker, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_entries, runless_events
 from mock_cluster import Sent, consume_all, produce
-from processes import Process
+from processes import START_S, Process
 from real_broker import RealBroker
 
 from asset_consumer import backoff
@@ -84,7 +84,7 @@ def test_consume_refuses_a_dead_letter_topic_in_which_a_letter_might_not_fit(kaf
         "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
     }
     with Process("consume", home=tmp_path, environment=environment) as process:
-        assert process.wait(30) == 78
+        assert process.wait(START_S) == 78
     (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
     assert "dead_letter.too_small" in line
     assert str(DEFAULT_MAX_BYTES + HEADROOM_BYTES) in line
@@ -99,7 +99,7 @@ def test_a_letter_that_the_topic_does_not_take_holds_its_partition_until_it_does
 
     with RunningConsumer(kafka, TransactionalRecorder(instance)) as consumer:
         eventually(lambda: "dlq.too_large" in consumer.reason("partitions"))
-        assert committed_offsets(kafka) == [2]  # the small one fits
+        eventually(lambda: committed_offsets(kafka) == [2])  # the small one fits
         kafka.configure_topic(kafka.dead_letters, max_message_bytes="10000")
         eventually(lambda: committed_offsets(kafka) == [4], timeout_s=40)
 

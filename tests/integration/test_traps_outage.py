@@ -39,11 +39,11 @@ def test_a_commit_or_a_close_after_one_waits_for_the_session_timeout(kafka: Real
         with pytest.raises(KafkaException, match="_WAIT_COORD"):
             waiting.commit(offsets=offsets, asynchronous=False)
 
-    assert seconds(lambda: closing.commit(offsets=offsets, asynchronous=True)) < 1
+    session_s = kafka.session_timeout_ms / 1000
+    assert seconds(lambda: closing.commit(offsets=offsets, asynchronous=True)) < session_s / 2
     with ThreadPoolExecutor() as both:
         committed, closed = both.map(seconds, (commit_and_wait, closing.close))
-    session_s = kafka.session_timeout_ms / 1000
-    assert session_s - 1 < committed < session_s + 3
-    assert session_s - 1 < closed < session_s + 3
-    assert seconds(idle.close) < 1  # with nothing to commit there is nothing to wait for
+    assert session_s - 1 < committed < 2 * session_s
+    assert session_s - 1 < closed < 2 * session_s
+    assert seconds(idle.close) < session_s / 2  # with nothing to commit there is nothing to wait for
     waiting.close()
