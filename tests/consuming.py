@@ -89,7 +89,7 @@ class FaultyRecorder:
         self.calls += 1
         self.handed += len(events)
         self.entered.set()
-        self.gate.wait()
+        assert self.gate.wait(60)  # a test that failed before it let go must not keep the process from ending
         if self.broken is not None:
             return [Unavailable(self.broken)] * len(events)
         with self.turn:
@@ -168,6 +168,14 @@ class RunningConsumer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def patient(self) -> Self:
+        """Let a revocation wait for the batch under way as long as that takes.
+
+        A third of the session timeout, which is short here, may be too little on a busy machine.
+        """
+        self._loop._revoke_wait_s = 30.0
+        return self
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Leave the group, and fail when the loop did not end well."""

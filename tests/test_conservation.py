@@ -24,10 +24,6 @@ from asset_reporting.public_recorder import PublicRecorder
 
 PARTITIONS, RECORDS, BAD_SHARE = 4, 3000, 0.25
 
-BATCH = 25
-"""So small that it ends within the half second for which a revocation waits, however busy this machine is: else the
-recorder without a ledger would repeat it."""
-
 
 def records(seed: int) -> list[Sent]:
     """Good and bad records over all partitions, with keys, headers, tombstones and bytes that are no text."""
@@ -65,9 +61,9 @@ def test_recorded_and_dead_lettered_are_all_that_was_produced(
 
     with DagsterInstance.ephemeral() as instance:
         recorder = FaultyRecorder(PublicRecorder(instance))
-        with RunningConsumer(broker, recorder, batch_max_records=BATCH) as first:
+        with RunningConsumer(broker, recorder, batch_max_records=100).patient() as first:
             places = produce(broker.bootstrap, broker.topic, *sent[: RECORDS // 2])
-            with RunningConsumer(broker, recorder, batch_max_records=BATCH) as second:
+            with RunningConsumer(broker, recorder, batch_max_records=100).patient() as second:
                 eventually(lambda: first.owned == second.owned == PARTITIONS // 2, timeout_s=30)
                 places += produce(broker.bootstrap, broker.topic, *sent[RECORDS // 2 :])
                 recorder.broken = "an outage in mid-stream"

@@ -347,10 +347,9 @@ def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
     broker.create_topic(broker.topic, 2)
     recorder.gate.clear()
     produce(broker.bootstrap, broker.topic, *(Sent(event(n), partition=n % 2) for n in range(4)))
-    patient = {"session.timeout.ms": str(2 * broker.session_timeout_ms)}  # of which a revocation waits for a third
-    with RunningConsumer(broker, recorder, librdkafka=patient) as first:
+    with RunningConsumer(broker, recorder).patient() as first:
         eventually(recorder.entered.is_set)
-        with RunningConsumer(broker, FaultyRecorder(PublicRecorder(instance)), librdkafka=patient) as second:
+        with RunningConsumer(broker, FaultyRecorder(PublicRecorder(instance))) as second:
             eventually(lambda: len(first._loop._assignment.lanes) == 1)  # one is being revoked, and the batch is open
             recorder.gate.set()
             eventually(lambda: (first.owned, second.owned) == (1, 1), timeout_s=30)
