@@ -164,7 +164,7 @@ def test_the_same_key_at_once_by_several_writers_is_recorded_once(database: Data
     def record(recorder: TransactionalRecorder) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for number in range(rounds):
-            start.wait()
+            start.wait(30)
             outcomes += recorder.record([keyed(f"k{number}", metadata={"n": number})])
         return outcomes
 

@@ -136,7 +136,7 @@ def test_threads_that_record_at_once_each_get_their_own_ids(instance: DagsterIns
     start = threading.Barrier(4)
 
     def record(name: str) -> tuple[str, list[int]]:
-        start.wait()
+        start.wait(30)
         return name, recorded_ids(recorder.record([MaterializationEvent(asset_key=(name,))] * 5))
 
     with ThreadPoolExecutor(4) as pool:

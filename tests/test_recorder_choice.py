@@ -121,7 +121,7 @@ def test_several_that_start_at_once_on_a_database_without_our_tables_all_get_the
     instances = [database.open(home) for _ in range(6)]
 
     def choose(instance: DagsterInstance) -> str:
-        start.wait()
+        start.wait(30)
         return choose_recorder(instance).name
 
     with ThreadPoolExecutor(6) as pool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -101,7 +102,7 @@ def test_host_that_is_not_ours_is_a_clear_error(story: Story, host: str) -> None
 
 
 def test_stop_runs_the_shutdown_frees_the_port_and_may_be_repeated(story: Story) -> None:
-    server = HttpServer(story.app(), "127.0.0.1", 0)
+    server = HttpServer(story.app(), "127.0.0.1", free_port())
     server.start()
     assert server.stop()
 
@@ -154,7 +155,7 @@ def test_failing_start_of_the_application_is_an_error_and_frees_the_port(caplog:
         raise ValueError("no start")
         yield
 
-    server = HttpServer(Starlette(lifespan=failing), "127.0.0.1", 0)
+    server = HttpServer(Starlette(lifespan=failing), "127.0.0.1", free_port())
     with caplog.at_level(logging.ERROR), pytest.raises(HttpServerError, match="did not start"):
         server.start()
 
