@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 from dagster_reading import runless_events
+from recorder_events import GROUP, kinds, progress
 
 from asset_events import AssetEvent, ErrorDetail, MaterializationEvent
 from asset_reporting.handlers import ReportingContext, report, reporting_context
@@ -43,6 +44,18 @@ def test_outcomes_stand_in_the_order_of_the_events(tmp_path: Path) -> None:
         assert [type(outcome) for outcome in outcomes] == [Recorded, Rejected, Recorded, Recorded]
         assert outcomes[1] == Rejected((targets.error,))
         assert [event.asset_key.path for event in runless_events(instance)] == [["a"], ["a"], ["c"]]
+
+
+def test_offsets_do_not_pass_an_event_that_is_refused_and_not_dead_lettered_yet(tmp_path: Path) -> None:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        context = reporting_context(instance, RefuseKey("b"))
+        context.recorder.place(GROUP, {("events", 0): 0}, {})
+
+        outcomes = report(context, [MaterializationEvent(asset_key=(key,)) for key in "abc"], [progress(0, 3)])
+
+        assert kinds(outcomes) == ["Again", "Rejected", "Again"]
+        assert runless_events(instance) == []
+        assert context.recorder.positions(GROUP) == {("events", 0): 0}
 
 
 def test_a_code_location_that_cannot_be_asked_is_an_outage_not_a_bad_event(tmp_path: Path) -> None:

@@ -219,6 +219,18 @@ def test_keys_whose_retention_is_over_are_forgotten_as_new_ones_come_and_never_a
     assert keys_kept(each_database) == ["new1", "new2", "new3"]
 
 
+def test_a_key_that_is_used_anew_before_it_is_swept_away_stands_for_the_new_event(
+    each_database: DagsterInstance, recorder: TransactionalRecorder
+) -> None:
+    for number in range(4):  # the oldest are swept first, two for each that comes
+        recorder.record([keyed(f"k{number}")])
+        grow_older(each_database, 10)
+    grow_older(each_database, RETENTION_S + 1)
+
+    assert replays(recorder.record([keyed("k3", name="b")])) == [False]
+    assert replays(recorder.record([keyed("k3", name="b")])) == [True]
+
+
 def test_more_keys_than_the_database_takes_in_one_statement(
     each_database: DagsterInstance, recorder: TransactionalRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

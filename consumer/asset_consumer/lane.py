@@ -43,7 +43,8 @@ class Lane:
     partition: int
     pending: deque[Item] = field(default_factory=deque["Item"])
     position: int | None = None
-    """Next offset to commit: everything below is recorded or dead-lettered. None until the lane is positioned."""
+    """Next offset to commit, and where the ledger stands: everything below is recorded or dead-lettered. None until
+    the lane is positioned."""
     committed: int | None = None
     """What Kafka has acknowledged as our committed offset in this assignment."""
     log: str | None = None
@@ -87,10 +88,11 @@ class Lane:
         """The first records, in order, without removing them."""
         return list(islice(self.pending, limit))
 
-    def advance(self) -> None:
-        """Move the position over the contiguous prefix of settled records."""
-        while self.pending and self.pending[0].done:
-            self.position = self.pending.popleft().record.offset + 1
+    def advance(self, position: int) -> None:
+        """Move the position over settled records, to where the ledger has moved."""
+        while self.pending and self.pending[0].record.offset < position:
+            self.pending.popleft()
+        self.position = position
 
 
 def share_out(lanes: Iterable[Lane], room: int) -> list[tuple[Lane, list[Item]]]:

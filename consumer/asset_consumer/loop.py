@@ -207,11 +207,11 @@ class ConsumerLoop:
         self._note_outage(settlement.outage)
         if settlement.fenced:
             happenings.fenced([lane.name for lane, _ in work])
+        settlement.advance()
         for lane, _ in work:
             if settlement.fenced:
                 lane.restart()
             else:
-                lane.advance()
                 obstacle = settlement.obstacles.get(lane)
                 hold_or_release(lane, obstacle.reason if obstacle else None)
 
@@ -235,9 +235,10 @@ class ConsumerLoop:
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
         if self._under_way is not None:
-            wait([self._under_way], timeout=self._revoke_wait_s)
-        for lane in lanes:
-            lane.advance()
+            done = wait([self._under_way], timeout=self._revoke_wait_s).done
+            for batch in done:
+                if batch.exception() is None:
+                    batch.result().advance()
         self._commits.commit_and_wait(self._consumer, lanes)
 
     def _close(self) -> None:

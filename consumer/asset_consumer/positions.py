@@ -100,6 +100,7 @@ def leave_old_logs(lanes: Collection[Lane], topic_ids: TopicIds) -> None:
     for lane in lanes:
         if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
             lane.pending.clear()
+            lane.fetched = lane.position or 0  # where to read again, should the brokers then not tell identities
             lane.positioned = False
 
 

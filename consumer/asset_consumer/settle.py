@@ -57,7 +57,15 @@ class Settlement:
 
     outage: str | None = None
     fenced: bool = False
+    moved: dict[Lane, int] = field(default_factory=dict[Lane, int])
+    """Where the ledger stands now. A lane moves with it and not with its letters: one that ran ahead of the ledger
+    would be fenced, begin again, and write its letters again."""
     obstacles: dict[Lane, Obstacle] = field(default_factory=dict[Lane, Obstacle])
+
+    def advance(self) -> None:
+        """Move the lanes to where the ledger stands."""
+        for lane, position in self.moved.items():
+            lane.advance(position)
 
     def stop_at(self, lane: Lane, item: Item, reason: str) -> None:
         """Note what a lane waits for; the earliest record decides."""
@@ -138,8 +146,12 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     road.budget.earn(sum(isinstance(outcome, Recorded) for outcome in outcomes))
     for (lane, item), outcome in zip(batch, outcomes, strict=True):
         _apply(road, lane, item, outcome, settlement)
-    blocked = settlement.outage is not None or settlement.fenced
-    return not blocked and any(not item.done for _, items in settlement.free(work) for item in items)
+    if settlement.outage is not None or settlement.fenced:
+        return False
+    if all(item.done for _, item in batch):
+        settlement.moved |= {lane: _next_offset(items) for lane, items in work if items}
+    free = [(lane, items) for lane, items in settlement.free(work) if items]
+    return any(_next_offset(items) > settlement.moved.get(lane, -1) for lane, items in free)
 
 
 def _apply(road: Road, lane: Lane, item: Item, outcome: Outcome, settlement: Settlement) -> None:
@@ -182,7 +194,11 @@ def _reason(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:
 
 def _progress(group: GroupId, work: Work) -> list[Progress]:
     return [
-        Progress(group, lane.log or lane.topic, lane.partition, lane.position or 0, items[-1].record.offset + 1)
+        Progress(group, lane.log or lane.topic, lane.partition, lane.position or 0, _next_offset(items))
         for lane, items in work
         if items
     ]
+
+
+def _next_offset(items: list[Item]) -> int:
+    return items[-1].record.offset + 1
