@@ -6,7 +6,7 @@ import pytest
 
 from asset_consumer.lane import Item, Lane, share_out, waiting
 from asset_consumer.record import Record
-from asset_reporting.batch_size import FIRST_EVENTS, LEAST_EVENTS, MOST_EVENTS, WINDOW_S, adapted
+from asset_reporting.batch_size import FIRST_EVENTS, LEAST_EVENTS, MOST_EVENTS, WINDOW_S, adapted, after_failure
 
 
 @pytest.mark.parametrize("event_s", [0.00001, 0.00006, 0.0002])
@@ -41,6 +41,25 @@ def test_the_size_stays_within_bounds(window_s: float, end: int) -> None:
         size = adapted(size, size, window_s)
 
     assert size == end
+
+
+def test_what_failed_late_is_not_tried_again_at_the_same_size_however_small_it_was() -> None:
+    assert after_failure(1000, 1000, window_s=15.0) == 500
+    assert after_failure(10_000, 90, window_s=15.0) == 45
+    assert after_failure(1, 1, window_s=15.0) == 1
+
+
+def test_what_failed_at_once_or_held_no_events_changes_nothing() -> None:
+    assert after_failure(1000, 1000, window_s=WINDOW_S) == 1000
+    assert after_failure(1000, 0, window_s=15.0) == 1000
+
+
+def test_a_size_that_failures_made_tiny_is_soon_what_it_may_be_on_a_slow_database() -> None:
+    size, batches = 1, 0
+    while size < LEAST_EVENTS:
+        size, batches = adapted(size, size, window_s=10.0), batches + 1
+
+    assert (size, batches) == (LEAST_EVENTS, 7)
 
 
 def lane(partition: int, records: int) -> Lane:

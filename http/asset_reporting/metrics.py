@@ -51,7 +51,7 @@ BATCH_EVENTS = Histogram(
 )
 BATCH_LIMIT = Gauge(
     "asset_bridge_transaction_events_limit",
-    "Most events to put into one transaction, adapted to the window. At its lowest (100), the database is slow.",
+    "Most events to put into one transaction, adapted to the window. At 100 the database is slow; below, batches fail.",
     registry=REGISTRY,
 )
 FENCED = Counter(

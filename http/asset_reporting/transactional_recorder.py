@@ -8,6 +8,7 @@ is therefore done before; then the writers' lock is taken, and nothing waits unt
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from asset_events import AssetEvent
 from asset_reporting import ledger, metrics
 from asset_reporting.batch_rows import BatchRows, prepare
-from asset_reporting.batch_size import FIRST_EVENTS, adapted
+from asset_reporting.batch_size import FIRST_EVENTS, adapted, after_failure
 from asset_reporting.batch_transaction import write
 from asset_reporting.bridge_tables import METADATA
 from asset_reporting.claims import KeyReusedError, Keys, write_once
@@ -126,7 +127,7 @@ class TransactionalRecorder:
     @contextmanager
     def _transaction(self, events: int = 0) -> Generator[Connection]:
         """One transaction that holds the writers' lock: in this process, and against every other of ours."""
-        asked, written = time.monotonic(), False
+        asked, began, written = time.monotonic(), math.inf, False
         with self._writer:
             try:
                 with self._storage.index_transaction() as connection:
@@ -135,6 +136,7 @@ class TransactionalRecorder:
                     yield connection
                     written = True
             except Exception as error:
+                self._resize(after_failure(self.batch_events, events, window_s=time.monotonic() - began))
                 if written:
                     raise CommitError from error
                 raise
@@ -143,11 +145,14 @@ class TransactionalRecorder:
     def _adapt(self, events: int, *, waited_s: float, window_s: float) -> None:
         """Note how long a batch has held the writers' lock, and make the next one fit."""
         if events:
-            self.batch_events = adapted(self.batch_events, events, window_s)
+            self._resize(adapted(self.batch_events, events, window_s))
             metrics.LOCK_WAIT.observe(waited_s)
             metrics.WINDOW.observe(window_s)
             metrics.BATCH_EVENTS.observe(events)
-            metrics.BATCH_LIMIT.set(self.batch_events)
+
+    def _resize(self, batch_events: int) -> None:
+        self.batch_events = batch_events
+        metrics.BATCH_LIMIT.set(batch_events)
 
     def _mirror(self, rows: BatchRows) -> None:
         """SQLite keeps runless events a second time, in the file of the run without a name, for Dagster's run view.
