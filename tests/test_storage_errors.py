@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy import exc as sa
@@ -62,6 +63,13 @@ def test_a_description_names_type_place_and_sqlstate_but_no_value() -> None:
         text = describe(error)
 
     assert "DataError" in text
-    assert "SQLSTATE 22001" in text
+    assert "(SQLSTATE 22001, PgError)" in text
     assert "test_storage_errors.py:" in text
     assert "canary" not in text
+
+
+def test_a_description_has_sqlites_own_name_for_it() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(sqlite3.OperationalError) as raised:
+        connection.executescript("PRAGMA query_only = ON; CREATE TABLE t (c)")
+
+    assert describe(sa.OperationalError("sql", {}, raised.value)) == "OperationalError (SQLITE_READONLY)"

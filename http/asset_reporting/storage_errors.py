@@ -87,8 +87,16 @@ def describe(error: BaseException) -> str:
     """Name an exception and where it was raised, without its message: database messages repeat the row's values."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    pgcode = _pgcode(error)
-    return f"{type(error).__name__}{f' (SQLSTATE {pgcode})' if pgcode else ''}{where}"
+    return f"{type(error).__name__}{_database_name(error)}{where}"
+
+
+def _database_name(error: BaseException) -> str:
+    """The database's own name for it, which an operator can look up."""
+    original = getattr(error, "orig", None)
+    if pgcode := _pgcode(error):
+        return f" (SQLSTATE {pgcode}, {type(original).__name__})"
+    name = getattr(original, "sqlite_errorname", None)
+    return f" ({name})" if name else ""
 
 
 def _pgcode(error: BaseException) -> str | None:
