@@ -16,8 +16,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from dagster import DagsterInstance
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from missing import missing
 from postgres import Server, ThrowAwayServer, running_server
+
+from asset_consumer import backoff
 
 _MISSING = "there is no PostgreSQL: install it or Docker, or name a server in ASSET_BRIDGE_TEST_POSTGRES=host:port:user"
 
@@ -165,8 +168,7 @@ def stoppable_server(
     if ours is None:
         pytest.skip("a server that was named must not be stopped")
     yield ours
-    ours.stop()
-    ours.start()
+    ours.restart()
 
 
 @pytest.fixture(scope="session")
@@ -212,3 +214,16 @@ def each_database(database: Database) -> DagsterInstance:
 def quick_reconnects(monkeypatch: pytest.MonkeyPatch) -> None:
     """dagster-postgres tries six times to connect, for 11 seconds; the waits between are cut."""
     monkeypatch.setattr("dagster_postgres.utils.calculate_delay", lambda **_: 0.01)
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is scaled: waits for a storage that are half a second to half a minute take a fiftieth of that."""
+    monkeypatch.setattr(backoff, "FIRST_S", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_S", 0.6)
+
+
+@pytest.fixture
+def impatient_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a lock; older Dagsters do not have the name, and wait for SQLite's own 5 seconds."""
+    monkeypatch.setattr(sqlite_event_log, "SQLITE_BUSY_TIMEOUT_SECONDS", 0.05, raising=False)

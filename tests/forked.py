@@ -133,6 +133,7 @@ def _run(arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str
     sys.argv = ["asset-bridge", *arguments]
     fault_points.install(folder / "order")
     _note_member(folder / "member")
+    _reconnect_quickly()
     if idle_ms is not None:
         from asset_reporting import writers_lock
 
@@ -140,6 +141,13 @@ def _run(arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str
     from asset_consumer.__main__ import main
 
     main()
+
+
+def _reconnect_quickly() -> None:
+    """As the fixture `quick_reconnects` does."""
+    from dagster_postgres import utils
+
+    setattr(utils, "calculate_delay", lambda **_: 0.01)  # noqa: B010 # it is not exported from there
 
 
 def _note_member(file: Path) -> None:

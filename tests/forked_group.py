@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -46,9 +47,10 @@ class ForkedGroup:
             process.__exit__()
         self._open.close()
 
-    def start(self, *, idle_ms: int | None = None) -> Forked:
-        """Start one more consumer."""
+    def start(self, *, idle_ms: int | None = None, settings: Mapping[str, str] | None = None) -> Forked:
+        """Start one more consumer, with settings of its own beside those of all."""
         environment = {
+            **(settings or {}),
             "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.cluster.bootstrap,
             "ASSET_BRIDGE_KAFKA__GROUP_ID": GROUP,
             "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,

@@ -28,7 +28,7 @@ START_S = 60.0
 WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 """Finds somebody who waits for the writers' lock."""
 
-_QUICK = (
+QUICK = (
     "fsync=off",
     "full_page_writes=off",
     "shared_buffers=32MB",
@@ -60,7 +60,8 @@ class Server:
 class ThrowAwayServer:
     """A cluster in a folder of its own, on a port of its own; may be stopped and started again."""
 
-    def __init__(self, binaries: Path, settings: Sequence[str] = _QUICK) -> None:
+    def __init__(self, binaries: Path, settings: Sequence[str] = QUICK, standby_of: Server | None = None) -> None:
+        """Start an empty one, or one that follows another until it is promoted."""
         self._binaries, self._settings = binaries, settings
         self._folder = Path(tempfile.mkdtemp(prefix="asset-bridge-postgres-"))
         self._as_user = ["setpriv", "--pdeathsig", "QUIT"] if shutil.which("setpriv") else []
@@ -69,8 +70,11 @@ class ThrowAwayServer:
             os.chown(self._folder, postgres.pw_uid, postgres.pw_gid)
             self._as_user += [f"--reuid={postgres.pw_uid}", f"--regid={postgres.pw_gid}", "--clear-groups"]
         self.server = Server("127.0.0.1", free_port(), "postgres")
-        arguments = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync", "-D", str(self._data)]
-        self._run("initdb", *arguments).communicate()
+        if standby_of is None:
+            self._make("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale")
+        else:
+            address = ("-h", standby_of.host, "-p", str(standby_of.port), "-U", standby_of.user)
+            self._make("pg_basebackup", *address, "--write-recovery-conf", "--checkpoint=fast")
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -101,9 +105,16 @@ class ThrowAwayServer:
             self._process.wait(START_S)
             self._process = None
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self._folder)
+
+    def _make(self, name: str, *arguments: str) -> None:
+        self._run(name, *arguments, "--no-sync", "-D", str(self._data)).communicate()
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "log").open("ab") as log:

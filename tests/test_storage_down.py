@@ -1,0 +1,51 @@
+"""A storage that is down for long: the consumer stays in its group and holds, posts are refused, and both go on alone.
+
+Ten minutes' worth, with time scaled to a hundredth: the outage lasts 6 s, the consumer waits from 5 ms to 0.3 s between
+two tries and must poll every 3 s. Heartbeats are scaled less (a session of 1.5 s, not 0.45): a quarter of the outage.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from both_roads import PARTITIONS, BothRoads
+from consuming import committed_offsets
+from databases import Database
+from mock_cluster import MockCluster
+from postgres import ThrowAwayServer
+
+from asset_consumer import backoff
+
+SCALE = 100
+OUTAGE_S = 600 / SCALE
+LIMITS = {"max.poll.interval.ms": str(300_000 // SCALE), "session.timeout.ms": "1500"}
+
+PROMISES = ("P1", "P2", "P3", "P6", "P7")
+
+
+@pytest.fixture(autouse=True)
+def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST_S", backoff.FIRST_S / SCALE)
+    monkeypatch.setattr(backoff, "LONGEST_S", backoff.LONGEST_S / SCALE)
+
+
+def stays_held(roads: BothRoads) -> None:
+    """Look at it again and again for as long as the outage lasts."""
+    offsets = committed_offsets(roads.cluster, PARTITIONS)
+    roads.holds("Exception")
+    until = time.monotonic() + OUTAGE_S
+    while time.monotonic() < until:
+        roads.stays(offsets)
+        roads.refuses("again")
+
+
+@pytest.mark.fault("PostgreSQL is down for ten minutes (time scaled 1:100)", *PROMISES)
+@pytest.mark.usefixtures("quick_reconnects")
+def test_a_server_that_is_down(cluster: MockCluster, postgresql: Database, stoppable_server: ThrowAwayServer) -> None:
+    with BothRoads(cluster, postgresql.new_home(), librdkafka=LIMITS) as roads:
+        stoppable_server.stop()
+        stays_held(roads)
+        roads.unready("DagsterPostgresException")
+        stoppable_server.start()
+        roads.healed("again")
