@@ -121,6 +121,7 @@ def test_a_topic_bound_to_a_type_needs_none_in_the_event(
         eventually(lambda: numbers(instance) == [7])
 
 
+@pytest.mark.fault("The storage is down", "P1", "P2", "P3", "P6", "P7")
 def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
     assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
+@pytest.mark.fault("The storage hangs", "P1", "P2", "P6")
 def test_a_storage_that_hangs_does_not_cost_the_group_membership(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -228,6 +230,7 @@ def is_unlucky(one: AssetEvent) -> bool:
     return isinstance(one, MaterializationEvent) and one.metadata.get("n") == 13
 
 
+@pytest.mark.fault("One event fails for a reason nobody foresaw", "P1", "P4")
 def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -242,6 +245,7 @@ def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
     assert dict(letter.headers)["asset-bridge.dlq.attempts"] == b"5"
 
 
+@pytest.mark.fault("Every event fails for a reason nobody foresaw", "P3", "P7")
 def test_a_failure_of_every_event_holds_instead_of_filling_the_dead_letters(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:

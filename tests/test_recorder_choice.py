@@ -51,6 +51,7 @@ def test_tables_made_by_another_role_are_used_once_the_right_is_granted(
     assert choose_recorder(instance).name == "transactional"
 
 
+@pytest.mark.fault("The role may not write Dagster's tables", "P3")
 def test_a_role_that_may_not_write_dagsters_own_tables_is_an_outage(
     postgres: PostgresDatabases, postgresql: Database
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_role_that_may_not_write_dagsters_own_tables_is_an_outage(
     assert classify(caught.value) == "unavailable"
 
 
+@pytest.mark.fault("PostgreSQL is down at the start", "P2")
 @pytest.mark.usefixtures("quick_reconnects")
 def test_a_server_that_is_down_at_the_start_raises_instead_of_meaning_the_public_recorder(
     postgresql: Database, stoppable_server: ThrowAwayServer, caplog: pytest.LogCaptureFixture

@@ -10,7 +10,6 @@ from contextlib import closing
 import pytest
 from consuming import eventually
 from dagster import DagsterInstance
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster_reading import runless_events
 from dagster_tables import all_rows
 from databases import Database, PostgresDatabases
@@ -90,6 +89,7 @@ WRONG_TABLES = {
 """What an operator can do to Dagster's tables, and undo."""
 
 
+@pytest.mark.fault("Dagster's tables take no event at all", "P1", "P3")
 @pytest.mark.parametrize(("broken", "mended"), WRONG_TABLES.values(), ids=WRONG_TABLES.keys())
 def test_tables_that_take_no_event_at_all_are_an_outage_and_no_events_fault(
     postgres: PostgresDatabases, instance: DagsterInstance, name: str, broken: str, mended: str
@@ -105,6 +105,7 @@ def test_tables_that_take_no_event_at_all_are_an_outage_and_no_events_fault(
     assert kinds(recorder.record(BATCH, PROGRESS)) == ["Recorded", "Recorded"]
 
 
+@pytest.mark.fault("The answer to a commit is lost", "P1", "P2")
 def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -118,6 +119,7 @@ def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
     assert len(runless_events(instance)) == 2
 
 
+@pytest.mark.fault("The answer to a commit is lost", "P1", "P2")
 def test_an_answer_to_commit_that_is_lost_is_settled_by_an_idempotency_key(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -132,6 +134,7 @@ def test_an_answer_to_commit_that_is_lost_is_settled_by_an_idempotency_key(
     assert len(runless_events(instance)) == 1
 
 
+@pytest.mark.fault("A commit never arrives", "P1", "P2", "P3")
 def test_a_commit_that_never_arrives_leaves_nothing_and_the_batch_is_recorded_next_time(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_commit_that_never_arrives_leaves_nothing_and_the_batch_is_recorded_ne
     assert len(runless_events(instance)) == 2
 
 
+@pytest.mark.fault("A connection breaks in mid-transaction", "P2", "P3")
 def test_a_connection_that_breaks_between_two_statements_leaves_nothing(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -157,6 +161,7 @@ def test_a_connection_that_breaks_between_two_statements_leaves_nothing(
     assert all_rows(instance) == before
 
 
+@pytest.mark.fault("A writer freezes in mid-transaction", "P1", "P2")
 def test_a_writer_that_freezes_in_mid_transaction_does_not_keep_the_others_waiting(
     instance: DagsterInstance,
     behind_proxy: TransactionalRecorder,
@@ -175,6 +180,7 @@ def test_a_writer_that_freezes_in_mid_transaction_does_not_keep_the_others_waiti
     assert behind_proxy.record(BATCH, PROGRESS) == [Fenced(), Fenced()]
 
 
+@pytest.mark.fault("PostgreSQL stops while a batch waits for its turn", "P1", "P2", "P3")
 @pytest.mark.usefixtures("quick_reconnects")
 def test_a_server_that_stops_while_a_batch_waits_holds_it_until_it_is_back(
     postgres: PostgresDatabases, name: str, instance: DagsterInstance, stoppable_server: ThrowAwayServer
@@ -197,6 +203,7 @@ def test_a_server_that_stops_while_a_batch_waits_holds_it_until_it_is_back(
     recorded_ids(recorder.record(BATCH, PROGRESS))
 
 
+@pytest.mark.fault("PostgreSQL is read-only", "P1", "P2", "P3")
 def test_a_database_that_is_read_only_holds_the_batch(
     postgres: PostgresDatabases, postgresql: Database, name: str
 ) -> None:
@@ -213,6 +220,7 @@ def test_a_database_that_is_read_only_holds_the_batch(
     recorded_ids(recorder.record(BATCH, PROGRESS))
 
 
+@pytest.mark.fault("PostgreSQL takes no more connections", "P1", "P3")
 @pytest.mark.usefixtures("quick_reconnects")
 def test_a_server_that_takes_no_more_connections_holds_the_batch(
     postgres: PostgresDatabases, postgresql: Database, name: str
@@ -228,11 +236,9 @@ def test_a_server_that_takes_no_more_connections_holds_the_batch(
     recorded_ids(recorder.record(BATCH, PROGRESS))
 
 
-def test_a_sqlite_file_that_somebody_else_keeps_locked_holds_the_batch(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Older Dagsters do not have it, and wait for SQLite's own 5 seconds.
-    monkeypatch.setattr(sqlite_event_log, "SQLITE_BUSY_TIMEOUT_SECONDS", 0.05, raising=False)
+@pytest.mark.fault("SQLite is read-only, its disk is full, or somebody else keeps it locked", "P1", "P3")
+@pytest.mark.usefixtures("impatient_sqlite")
+def test_a_sqlite_file_that_somebody_else_keeps_locked_holds_the_batch(sqlite: Database) -> None:
     home = sqlite.new_home()
     recorder = placed(sqlite.open(home))
     with closing(sqlite3.connect(next(home.rglob("index.db")))) as other:

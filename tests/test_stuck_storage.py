@@ -34,6 +34,7 @@ def blocking() -> Iterator[Blocking]:
     blocking.let_go.set()
 
 
+@pytest.mark.fault("The storage hangs under a post", "P3")
 def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
     instance: DagsterInstance, blocking: Blocking
 ) -> None:
@@ -59,6 +60,7 @@ def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
     ]
 
 
+@pytest.mark.fault("The storage hangs under a post", "P2", "P7")
 def test_report_told_unrecorded_is_never_recorded_later(instance: DagsterInstance, blocking: Blocking) -> None:
     recorder = FakeRecorder(blocking)
     with (
@@ -89,6 +91,7 @@ def test_too_many_waiting_reports_are_refused_at_once(instance: DagsterInstance,
         assert sorted(post.result().status_code for post in posts) == [200] * 17 + [503]
 
 
+@pytest.mark.fault("SIGTERM while the storage hangs under a post", "P3")
 def test_stopping_server_answers_what_it_cannot_finish(
     instance: DagsterInstance, blocking: Blocking, caplog: pytest.LogCaptureFixture
 ) -> None:
