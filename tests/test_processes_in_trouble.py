@@ -9,6 +9,7 @@ import pytest
 import requests
 from broker import Broker
 from consuming import eventually
+from databases import write_config
 from mock_cluster import produce
 from ports import free_port
 from processes import START_S, Process, kafka_environment, two_topics
@@ -93,6 +94,28 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> Non
     (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
     assert "unexpected" not in line
     assert environment["ASSET_BRIDGE_HTTP__PORT"] in line
+
+
+@pytest.mark.fault("HTTP service started while the database is away", "P3")
+def test_a_post_that_comes_before_the_database_answers_is_told_to_come_again(tmp_path: Path) -> None:
+    fields = {"username": "u", "password": "p", "hostname": "127.0.0.1", "port": free_port(), "db_name": "d"}
+    lines = [f"      {name}: {value}" for name, value in fields.items()]
+    write_config(tmp_path, "storage:", "  postgres:", "    postgres_db:", *lines)
+    url = f"http://127.0.0.1:{(port := free_port())}"
+
+    def answer(path: str) -> requests.Response | None:
+        try:
+            return requests.post(f"{url}{path}", data=EVENT, timeout=10)
+        except requests.ConnectionError:  # not even started
+            return None
+
+    with Process("serve", home=tmp_path, environment={"ASSET_BRIDGE_HTTP__PORT": str(port)}):
+        eventually(lambda: answer("/report_asset_materialization/a") is not None, 60)
+        for path in ("/report_asset_materialization/a", "/report_asset_events"):
+            told = answer(path)
+            assert told is not None
+            assert (told.status_code, told.json()["code"]) == (503, "storage.unavailable")
+            assert told.headers["Retry-After"]
 
 
 @pytest.mark.parametrize("command", ["check", "consume"])

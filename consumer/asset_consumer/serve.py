@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
-from asset_reporting.app import create_app, create_management_app
+from asset_reporting.app import create_app, create_waiting_app
 from asset_reporting.auth import ApiKeys
 from asset_reporting.health import Health
 from asset_reporting.server import HttpServer, HttpServerError
@@ -36,7 +36,7 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
         SettingsError: The settings would let anybody report, or name something that is not there.
     """
     api_keys = load_api_keys(settings)
-    waiting = _probes_alone(settings)
+    waiting = _without_storage(settings)
     try:
         with open_reporting(settings, stop) as (reporting, workspace):
             waiting.stop(1.0)
@@ -49,11 +49,11 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
         waiting.stop(1.0)
 
 
-def _probes_alone(settings: Settings) -> HttpServer:
-    """Answer `/livez` and `/readyz` while the storage is waited for: a probe must not end us for its outage."""
+def _without_storage(settings: Settings) -> HttpServer:
+    """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
     health = Health()
     health.set("storage", ok=False, reason="waited for")
-    server = HttpServer(create_management_app(health), settings.http.host, settings.http.port)
+    server = HttpServer(create_waiting_app(health), settings.http.host, settings.http.port)
     server.start()
     return server
 

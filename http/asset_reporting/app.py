@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.exposition import choose_encoder
@@ -15,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES
 from asset_reporting import metrics
-from asset_reporting.answers import one_error
+from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
 from asset_reporting.endpoints import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from asset_events import UnknownFields
     from asset_reporting.handlers import ReportingContext
 
+    Endpoint = Callable[[Request], Awaitable[Response]]
     Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[Response]]
     ProcessContext = IWorkspaceProcessContext[Any]
 
@@ -47,6 +49,8 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
     "/report_asset_check": handle_report_asset_check_request,
     "/report_asset_observation": handle_report_asset_observation_request,
 }
+
+_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
 
 
 def create_app(  # noqa: PLR0913 # one keyword per setting of the server
@@ -81,7 +85,6 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
     guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
-    served = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -93,7 +96,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
             await asyncio.wait([watch])
             await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
-    app = _application([*report_routes(context), *probe_routes(health)], guards, served, lifespan)
+    app = _application([*report_routes(context), *probe_routes(health)], guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
         reporter, max_body_bytes=max_body_bytes, max_batch_bytes=max_batch_bytes, unknown_fields=unknown_fields
     )
@@ -105,13 +108,24 @@ def create_management_app(health: Health) -> Starlette:
     return _application(probe_routes(health), [], "GET /livez, /readyz, /metrics", None)
 
 
+def create_waiting_app(health: Health) -> Starlette:
+    """Build the application that stands in for the report endpoints until the storage answers: a 404 would be final."""
+
+    async def not_yet(_: Request) -> Response:
+        return unavailable_answer("Dagster's database has not answered yet; nothing was recorded.")
+
+    return _application([*_report_routes(lambda _: not_yet), *probe_routes(health)], [], _SERVED, None)
+
+
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
     """Route the report endpoints, with the asset key in the path and without, and the one for many events."""
-    batch = _endpoint(context, handle_report_asset_events_request)
-    routes: list[BaseRoute] = [Route(BATCH_PATH, batch, methods=["POST"])]
+    return _report_routes(partial(_endpoint, context))
+
+
+def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"])]
     for path, handler in REPORT_HANDLERS.items():
-        endpoint = _endpoint(context, handler)
-        routes += [Route(path + suffix, endpoint, methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
+        routes += [Route(path + suffix, endpoint(handler), methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
     return routes
 
 
@@ -157,7 +171,7 @@ def _no_route(error: Exception, served: str) -> Response:
     return one_error("route.unknown", f"Nothing is served under this path; served are {served}.")
 
 
-def _endpoint(context: ProcessContext, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(context: ProcessContext, handler: Handler) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         with context.create_request_context(request) as request_context:
             return await handler(request_context, request)
