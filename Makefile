@@ -4,7 +4,7 @@
 #   make test ARGS="-k http"    arguments for pytest, and for `make test-oldest`
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test heavy test-oldest kafka check fix
+.PHONY: help dev test heavy soak test-oldest kafka check fix
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -33,6 +33,9 @@ heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_jars.py
 	.venv/bin/pytest $(PARALLEL) -m kafka $(ARGS)
+
+soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS="--minutes 30")
+	.venv/bin/python tests/soak.py $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
 	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)

@@ -10,10 +10,7 @@ from typing import Any
 import sqlalchemy as db
 from consuming import DEAD_LETTERS, TOPIC, committed_offsets
 from dagster import AssetCheckEvaluation, DagsterInstance
-from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._serdes import deserialize_value
-from dagster_reading import count_rows, event_of
+from dagster_reading import count_rows, events_after
 from mock_cluster import MockCluster, consume_all
 
 from asset_reporting.bridge_tables import OFFSETS
@@ -86,17 +83,14 @@ class Accounts:
 
     def _look(self) -> None:
         """Read what is new in the event log (its index, which Dagster itself reads), and the dead letters."""
-        table, storage = SqlEventLogStorageTable, _storage(self.instance)
-        rows = db.select(table.c.id, table.c.event).where(table.c.id > self._seen_id).order_by(table.c.id)
-        with storage.index_connection() as connection:
-            for self._seen_id, text in connection.execute(rows):
-                event = event_of(deserialize_value(text, EventLogEntry))
-                record = event.metadata.get("kafka/record")
-                if record is None:
-                    self.posts.append(event.asset_key.to_user_string())
-                else:
-                    self.stored.append(_place(str(record.value)))
-                self._checks += isinstance(event, AssetCheckEvaluation)
+        for storage_id, event in events_after(self.instance, self._seen_id):
+            self._seen_id = storage_id
+            record = event.metadata.get("kafka/record")
+            if record is None:
+                self.posts.append(event.asset_key.to_user_string())
+            else:
+                self.stored.append(_place(str(record.value)))
+            self._checks += isinstance(event, AssetCheckEvaluation)
         letters = consume_all(self.cluster.bootstrap, DEAD_LETTERS, 0)
         self.letters = [_place((dict(one.headers)["asset-bridge.dlq.id"] or b"").decode()) for one in letters]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as db
 from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation, DagsterInstance, EventLogEntry
 from dagster._core.event_api import EventLogCursor
 from dagster._core.events import AssetObservationData, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
+from dagster._serdes import deserialize_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dagster._core.definitions.events import AssetKey
 
 DagsterAssetEvent = AssetMaterialization | AssetObservation | AssetCheckEvaluation
@@ -37,6 +40,15 @@ def runless_entries(instance: DagsterInstance) -> list[EventLogEntry]:
 def runless_events(instance: DagsterInstance) -> list[DagsterAssetEvent]:
     """The events inside the entries."""
     return [event_of(entry) for entry in runless_entries(instance)]
+
+
+def events_after(instance: DagsterInstance, seen_id: int) -> Iterator[tuple[int, DagsterAssetEvent]]:
+    """Each event of the log with a higher storage id, from the index, which Dagster itself reads."""
+    table, storage = SqlEventLogStorageTable, cast("Any", instance.event_log_storage)
+    rows = db.select(table.c.id, table.c.event).where(table.c.id > seen_id).order_by(table.c.id)
+    with storage.index_connection() as connection:
+        for storage_id, text in connection.execute(rows):
+            yield storage_id, event_of(deserialize_value(text, EventLogEntry))
 
 
 def event_of(entry: EventLogEntry) -> DagsterAssetEvent:

@@ -35,13 +35,6 @@ def all_rows(instance: DagsterInstance) -> dict[str, list[Row]]:
     return tables
 
 
-def ranks_of_events(instance: DagsterInstance) -> dict[int, int]:
-    """The place of each storage id in the event log."""
-    storage: Any = instance.event_log_storage
-    with storage.index_connection() as connection:
-        return _ranks(_rows(connection, SqlEventLogStorageMetadata.tables[EVENTS]))
-
-
 def refuse(instance: DagsterInstance, table: str, column: str, value: str) -> None:
     """Let the database itself refuse a value: a constraint on PostgreSQL, a trigger on SQLite."""
     storage: Any = instance.event_log_storage
@@ -51,6 +44,13 @@ def refuse(instance: DagsterInstance, table: str, column: str, value: str) -> No
         statement = f"CREATE TRIGGER refused BEFORE INSERT ON {table} WHEN NEW.{column} = '{value}' {refusal}"
     with storage.index_connection() as connection:
         connection.execute(db.text(statement))
+
+
+def ranks_of_events(instance: DagsterInstance) -> dict[int, int]:
+    """The place of each storage id in the event log."""
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        return _ranks(_rows(connection, SqlEventLogStorageMetadata.tables[EVENTS]))
 
 
 def _ranks(rows: list[Row]) -> dict[int, int]:

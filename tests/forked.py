@@ -58,14 +58,22 @@ class Forked:
         """Standard error so far."""
         return self._read("err")
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self._process.is_alive()
+
     def ready(self) -> None:
         """Wait until it says that it is."""
         eventually(lambda: "asset-bridge ready" in self._read("out") or self._runs(), START_S)
 
     def signal(self, number: Signals = SIGTERM) -> None:
         assert self._process.is_alive()
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def wait(self, timeout_s: float = 30) -> int:
         """The exit code, once the process has ended."""

@@ -68,8 +68,7 @@ class PostgresProxy:
         self.thaw()
         self._listener.shutdown(socket.SHUT_RDWR)  # a close alone would leave `accept` waiting
         self._listener.close()
-        for link in self._links:
-            link.close()
+        self.cut()
 
     def fail(self, statement: str, fault: Fault, then: Then = _nothing, *, after: str = "") -> None:
         """Plan a fault; `then` is called when something is lost, before anybody can know of it.
@@ -82,6 +81,15 @@ class PostgresProxy:
     def thaw(self) -> None:
         """Let what is frozen go on its way."""
         self._thaw.set()
+
+    def spare(self) -> None:
+        """Forget a fault that no statement has met."""
+        self._planned = None
+
+    def cut(self) -> None:
+        """Break all connections."""
+        while self._links:
+            self._links.pop().close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the listener is closed

@@ -83,8 +83,13 @@ class Process:
 
     def resident_mb(self) -> float:
         """Memory in use now, in MB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return resident_mb(self.pid)
+
+
+def resident_mb(pid: int) -> float:
+    """Memory that a process has in use now, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def kafka_environment(broker: Broker, **more: str) -> dict[str, str]:

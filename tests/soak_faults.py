@@ -1,0 +1,191 @@
+"""What a soak does to its world: each fault begins, stays for a while, and is undone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from typing import Any, Literal
+
+from confluent_kafka import KafkaError
+from fault_points import STEPS
+from kills import BY_NEWCOMER, BY_SIGTERM
+from mock_cluster import PRODUCE, MockCluster
+from real_broker import RealBroker
+from soak_database import Postgres, Sqlite
+from soak_topics import DEAD_LETTER_PARTITIONS
+from soak_world import World
+
+Target = Literal["group", "http", "broker", "database"]
+Draw = Callable[[random.Random], dict[str, Any]]
+
+
+def _which(chance: random.Random) -> dict[str, Any]:
+    return {"which": chance.randrange(100)}
+
+
+def _which_and_step(chance: random.Random) -> dict[str, Any]:
+    return {**_which(chance), "step": chance.choice(sorted(STEPS))}
+
+
+def _nothing(_: random.Random) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`seconds` are the least and the most that it stays; two faults of one target are never at the same time."""
+
+    do: Callable[..., AbstractContextManager[None]]
+    target: Target
+    seconds: tuple[float, float]
+    draw: Draw = _nothing
+    only: str | None = None
+    """The broker or the database that it needs."""
+
+
+@contextmanager
+def _killed(world: World, which: int) -> Generator[None]:
+    victim = world.take(which)
+    victim.signal(SIGKILL)
+    world.bury(victim)
+    yield
+    world.start_consumer()
+
+
+@contextmanager
+def _killed_at(world: World, which: int, step: str) -> Generator[None]:
+    """Killed at a step; by force, where it has not come there in time."""
+    if step in {"joining", "placing"}:
+        victim = world.start_consumer()
+        world.at_large.remove(victim)
+    else:
+        victim = world.take(which)
+    victim.strike(step)
+    if step in BY_NEWCOMER:
+        world.start_consumer()
+    elif step in BY_SIGTERM:
+        victim.signal(SIGTERM)
+    yield
+    world.bury(victim)
+    if step not in BY_NEWCOMER | {"joining", "placing"}:
+        world.start_consumer()
+
+
+@contextmanager
+def _frozen(world: World, which: int) -> Generator[None]:
+    victim = world.take(which)
+    victim.signal(SIGSTOP)
+    world.expel(victim.member)
+    yield
+    victim.signal(SIGCONT)
+    world.at_large.append(victim)
+
+
+@contextmanager
+def _joined(world: World) -> Generator[None]:
+    """One more, which is then asked to leave."""
+    newcomer = world.start_consumer()
+    newcomer.ready()
+    yield
+    world.at_large.remove(newcomer)
+    newcomer.signal(SIGTERM)
+    world.gone(newcomer)
+
+
+@contextmanager
+def _left(world: World, which: int) -> Generator[None]:
+    victim = world.take(which)
+    victim.signal(SIGTERM)
+    yield
+    world.gone(victim)
+    world.start_consumer()
+
+
+@contextmanager
+def _http_killed(world: World) -> Generator[None]:
+    killed, world.http = world.http, None
+    assert killed is not None
+    killed.__exit__()
+    yield
+    world.start_http()
+
+
+@contextmanager
+def _broker_down(world: World) -> Generator[None]:
+    world.broker.broker_down()
+    yield
+    world.broker.broker_up()
+
+
+@contextmanager
+def _broker_slow(world: World, round_trip_ms: int) -> Generator[None]:
+    assert isinstance(world.broker, MockCluster)
+    world.broker.set_round_trip_ms(round_trip_ms)
+    yield
+    world.broker.set_round_trip_ms(0)
+
+
+def _broker_frozen(world: World) -> AbstractContextManager[None]:
+    assert isinstance(world.broker, RealBroker)
+    return world.broker.frozen()
+
+
+@contextmanager
+def _letters_refused(world: World, times: int) -> Generator[None]:
+    assert isinstance(world.broker, MockCluster)
+    for topic in world.topics.names:
+        for partition in range(DEAD_LETTER_PARTITIONS):
+            errors = [KafkaError.NOT_LEADER_FOR_PARTITION] * times
+            world.broker.push_partition_errors(f"{topic}.dlq", partition, PRODUCE, *errors)
+    yield
+
+
+def _locked(world: World) -> AbstractContextManager[None]:
+    assert isinstance(world.database, Sqlite)
+    return world.database.locked()
+
+
+def _database_down(world: World) -> AbstractContextManager[None]:
+    assert isinstance(world.database, Postgres)
+    return world.database.down()
+
+
+@contextmanager
+def _cut(world: World) -> Generator[None]:
+    assert isinstance(world.database, Postgres)
+    world.database.proxy.cut()
+    yield
+
+
+def _commit_lost(world: World, what: Any) -> AbstractContextManager[None]:
+    assert isinstance(world.database, Postgres)
+    return world.database.commit(what)
+
+
+KINDS = {
+    "a consumer is killed at any moment": Kind(_killed, "group", (0.2, 4), _which),
+    "a consumer is killed at a step": Kind(_killed_at, "group", (2, 5), _which_and_step),
+    "a consumer is frozen": Kind(_frozen, "group", (0.5, 9), _which),
+    "a consumer joins and leaves": Kind(_joined, "group", (1, 5)),
+    "a consumer leaves and another comes": Kind(_left, "group", (0.2, 4), _which),
+    "the HTTP service is killed": Kind(_http_killed, "http", (0.2, 3)),
+    "the broker is down": Kind(_broker_down, "broker", (0.5, 8)),
+    "the broker is slow": Kind(
+        _broker_slow, "broker", (2, 6), lambda chance: {"round_trip_ms": chance.randrange(100, 900)}, "mock"
+    ),
+    "the broker is frozen": Kind(_broker_frozen, "broker", (0.5, 10), only="kafka"),
+    "dead letters are refused for a while": Kind(
+        _letters_refused, "broker", (0.5, 2), lambda chance: {"times": chance.randrange(1, 6)}, "mock"
+    ),
+    "the database is locked": Kind(_locked, "database", (1, 8), only="sqlite"),
+    "the database is down": Kind(_database_down, "database", (0.5, 8), only="postgresql"),
+    "all database connections break": Kind(_cut, "database", (0.1, 0.2), only="postgresql"),
+    "a COMMIT is lost": Kind(_commit_lost, "database", (1, 2), lambda _: {"what": "lose the request"}, "postgresql"),
+    "the answer to a COMMIT is lost": Kind(
+        _commit_lost, "database", (1, 2), lambda _: {"what": "lose the answer"}, "postgresql"
+    ),
+}
+"""An operator's reset is not among them: what is recorded again by his wish cannot be told from a breach."""
