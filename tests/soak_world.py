@@ -13,7 +13,8 @@ from kafka_jars import cached
 from kafka_server import ThrowAwayKafka, find_java
 from missing import missing
 from mock_cluster import MockCluster
-from processes import free_port, resident_mb
+from ports import free_port
+from processes import resident_mb
 from real_broker import RealBroker
 from soak_database import Postgres, Sqlite
 from soak_topics import SoakTopics
