@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +14,8 @@ from dagster import DagsterInstance
 from databases import Database
 from recorder_events import check, event, recorded_ids
 
+from asset_consumer.dagster_instance import open_reporting
+from asset_consumer.settings import Settings
 from asset_events import AssetEvent
 from asset_reporting import recorders
 from asset_reporting.handlers import report, reporting_context
@@ -47,6 +52,23 @@ def test_questions_about_dynamic_partitions_take_none_either(pooled: DagsterInst
     assert [pooled.has_dynamic_partition("regions", str(number)) for number in range(6)] == [False] * 6
 
     assert taken(pooled) == 0
+
+
+@pytest.mark.fault("database gone from the network without a word", "P3")
+def test_a_server_that_has_left_the_network_is_given_up_after_25_seconds(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(postgresql.new_home()))
+    with open_reporting(Settings(), threading.Event()) as (_, workspace):
+        storages: list[Any] = [workspace.instance.event_log_storage, workspace.instance.run_storage]
+        for storage in storages:
+            with storage._engine.connect() as connection:
+                descriptor = os.dup(connection.connection.dbapi_connection.fileno())
+                with socket.socket(fileno=descriptor) as one:
+                    idle = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+                    silent_ms = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+                assert (idle, silent_ms) == (10, 25_000)
+                assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "15s"
 
 
 def taken(instance: DagsterInstance) -> int:

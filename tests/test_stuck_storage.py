@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from consuming import eventually
 from dagster import DagsterInstance
 from fake_recorders import Blocking, FakeRecorder
 from http_world import http_app, http_client
@@ -58,6 +59,24 @@ def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
             "message": "Dagster's database did not answer in time; the event may still be recorded.",
         }
     ]
+
+
+@pytest.mark.fault("The storage hangs under a post", "P7")
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
+def test_a_storage_that_keeps_every_post_waiting_is_not_ready_though_a_probe_is_answered(
+    instance: DagsterInstance, blocking: Blocking, guarantee: str
+) -> None:
+    context = ReportingContext(FakeRecorder(blocking, guarantee=guarantee))
+    short: dict[str, Any] = {"storage_workers": 1, "storage_deadline_s": 1.0, "probe_interval_s": 0.05}
+    with http_client(instance, context, **short) as client, ThreadPoolExecutor() as clients:
+        eventually(lambda: client.get("/readyz").status_code == 200)
+        stuck = clients.submit(client.post, f"{MAT}/stuck")
+        assert blocking.held.acquire(timeout=10)
+        eventually(lambda: client.get("/readyz").status_code == 503)
+        assert "no answer to what is under way" in client.get("/readyz").text
+        blocking.let_go.set()
+        eventually(lambda: client.get("/readyz").status_code == 200)
+        assert stuck.result(timeout=10).status_code == 503
 
 
 @pytest.mark.fault("The storage hangs under a post", "P2", "P7")

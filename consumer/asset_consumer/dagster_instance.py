@@ -6,8 +6,9 @@ import gc
 import logging
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import sqlalchemy as db
 from dagster import DagsterInstance
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -36,6 +37,10 @@ DAY_S = 24 * 3600
 STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
 """dagster-webserver's own defaults for the two (`--db-statement-timeout`, `--db-pool-recycle`)."""
+
+SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""Parameters of libpq: after 25 seconds without a sign of life the connection is broken. A statement timeout is the
+server's to keep, and Linux by itself waits for a quarter of an hour, or for two hours where it only listens."""
 
 
 @contextmanager
@@ -103,8 +108,17 @@ def home_problem(error: Exception) -> SettingsError | None:
 
 def _pool_connections(instance: DagsterInstance, workers: int) -> None:
     """Keep connections open where Dagster would open one per statement; each worker may need two at a time."""
+    storage: Any
     for storage in (instance.event_log_storage, instance.run_storage):
         storage.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, 2 * workers + 2)
+        if type(storage).__name__.startswith("Postgres"):  # by name: dagster-postgres is an extra
+            db.event.listen(storage._engine, "do_connect", _notice_silence)  # noqa: SLF001 # there is no public way
+
+
+def _notice_silence(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+    """Unless dagster.yaml says otherwise, give a server up that has left the network without a word."""
+    for name, value in SILENCE.items():
+        parameters.setdefault(name, value)
 
 
 def workspace_target(settings: Settings) -> EmptyWorkspaceTarget | WorkspaceFileTarget:

@@ -88,7 +88,9 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        watch = asyncio.create_task(watch_storage(reporting.recorder, health, interval_s=probe_interval_s))
+        watch = asyncio.create_task(
+            watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
+        )
         try:
             yield
         finally:

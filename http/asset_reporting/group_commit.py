@@ -52,6 +52,11 @@ class GroupCommit:
         """How many events to report at a time, at most: as many as one short transaction takes."""
         return min(GROUP_EVENTS, self._context.recorder.batch_events)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the one writer waits for the storage, and has for longer than a post may take."""
+        return self._writer.stuck
+
     async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
         """Report the events of one post, in order; one outcome per event.
 

@@ -32,6 +32,11 @@ class Reporter(Protocol):
         """How many events to report at a time, at most."""
         ...
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the storage has kept everything waiting for longer than a post may take."""
+        ...
+
     async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
         """Report in order; one outcome per event, or a `StorageThreadsError`."""
         ...
@@ -49,6 +54,11 @@ class ParallelPosts:
     def __init__(self, context: ReportingContext, deadline_s: float, workers: int) -> None:
         self._context = context
         self._threads = StorageThreads(workers, deadline_s)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all posts under way are."""
+        return self._threads.stuck
 
     async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
         """Report one post in a thread; raises what `StorageThreads.run` raises."""

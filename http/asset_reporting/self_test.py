@@ -9,6 +9,7 @@ Everything of a Dagster storage that this project leans on; a test keeps the lis
   `_event_to_row` and `_get_asset_entry_values`, by which Dagster itself writes.
 * What tells the public recorder an event's id, where it is there: `_store_asset_event`, `store_asset_event`,
   `store_asset_check_event`; what mends a check's result: `prepare_insert_event`.
+* What a connection to PostgreSQL is made with: `_engine`.
 * Public, and there as long as Dagster is: `get_maximum_record_id`, `optimize_for_webserver`, `has_table`.
 
 Our own two tables are tried as well.

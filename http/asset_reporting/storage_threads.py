@@ -68,7 +68,7 @@ class StorageThreads:
         self._deadline_s = deadline_s
         self._name = name
         self._waiting: deque[_Call] = deque()
-        self._busy = 0
+        self._running: dict[_Call, float] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -97,6 +97,13 @@ class StorageThreads:
             waiting.cancel()
             self._withdraw(call)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether every thread has been in one call for longer than the deadline: nothing is done for anybody."""
+        late = time.monotonic() - self._deadline_s
+        with self._changed:
+            return sum(began < late for began in self._running.values()) == self._workers
+
     def close(self, timeout_s: float = 2.0) -> bool:
         """Refuse what waits and wait at most `timeout_s` seconds for what runs; False when a call is still running."""
         with self._changed:
@@ -117,10 +124,10 @@ class StorageThreads:
             if self._closed:
                 raise StorageBusyError("The storage threads are closed.")
             # A call that an idle thread is about to fetch stands in the queue too, but takes no waiting room.
-            if len(self._waiting) >= self._workers - self._busy + self._room:
+            if len(self._waiting) >= self._workers - len(self._running) + self._room:
                 raise StorageBusyError("Too many storage calls wait already.")
             self._waiting.append(call)
-            if len(self._threads) < min(self._workers, self._busy + len(self._waiting)):
+            if len(self._threads) < min(self._workers, len(self._running) + len(self._waiting)):
                 self._threads.append(self._start_thread())
             self._changed.notify()
 
@@ -140,9 +147,9 @@ class StorageThreads:
         while (call := self._next()) is not None:
             if call.result.set_running_or_notify_cancel():
                 _settle(call)
-            del call  # an idle thread must not keep the last event in memory
             with self._changed:
-                self._busy -= 1
+                del self._running[call]
+            del call  # an idle thread must not keep the last event in memory
 
     def _next(self) -> _Call | None:
         with self._changed:
@@ -150,8 +157,9 @@ class StorageThreads:
                 self._changed.wait()
             if self._closed:
                 return None
-            self._busy += 1
-            return self._waiting.popleft()
+            call = self._waiting.popleft()
+            self._running[call] = time.monotonic()
+            return call
 
 
 def _settle(call: _Call) -> None:

@@ -11,6 +11,8 @@ from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageThreads, StorageTimeoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asset_reporting.health import Health
     from asset_reporting.recorder import Recorder
 
@@ -24,13 +26,22 @@ PROBE_DEADLINE_S = 5.0
 
 
 async def watch_storage(
-    recorder: Recorder, health: Health, *, interval_s: float = PROBE_INTERVAL_S, deadline_s: float = PROBE_DEADLINE_S
+    recorder: Recorder,
+    health: Health,
+    *,
+    stuck: Callable[[], bool] = lambda: False,
+    interval_s: float = PROBE_INTERVAL_S,
+    deadline_s: float = PROBE_DEADLINE_S,
 ) -> None:
-    """Probe until cancelled, in a thread apart: the request threads may all be stuck in the very outage to report."""
+    """Probe until cancelled, in a thread apart: the request threads may all be stuck in the very outage to report.
+
+    `stuck` says whether they are. A probe may be answered all the same, as it goes by another connection.
+    """
     threads = StorageThreads(1, deadline_s, name="asset-bridge-storage-probe")
     try:
         while True:
-            _state(health, await _probe(recorder, threads))
+            reason = await _probe(recorder, threads)
+            _state(health, "no answer to what is under way" if reason is None and stuck() else reason)
             await asyncio.sleep(interval_s * random.uniform(0.8, 1.2))  # noqa: S311 # jitter, not a secret
     finally:
         threads.close(timeout_s=0.0)
