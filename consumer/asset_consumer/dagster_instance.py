@@ -8,11 +8,11 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sqlalchemy as db
 from dagster import DagsterInstance
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+from sqlalchemy import event
 
 from asset_consumer.backoff import held
 from asset_consumer.settings_problems import SettingsError
@@ -112,7 +112,7 @@ def _pool_connections(instance: DagsterInstance, workers: int) -> None:
     for storage in (instance.event_log_storage, instance.run_storage):
         storage.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, 2 * workers + 2)
         if type(storage).__name__.startswith("Postgres"):  # by name: dagster-postgres is an extra
-            db.event.listen(storage._engine, "do_connect", _notice_silence)  # noqa: SLF001 # there is no public way
+            event.listen(storage._engine, "do_connect", _notice_silence)  # noqa: SLF001 # there is no public way
 
 
 def _notice_silence(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
