@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asset_consumer.librdkafka import GroupProtocol
+
 
 class Broker(ABC):
     """What both can do, and the names that are a test's own: a real broker is shared by many tests."""
@@ -16,6 +18,8 @@ class Broker(ABC):
     prefix: str = ""
     session_timeout_ms: int
     """The shortest that a member of a group may have here."""
+    group_protocol: GroupProtocol = "classic"
+    """By which the members of the test's group share its partitions."""
 
     def name(self, name: str) -> str:
         """The name to use for a topic or a group that the test calls so."""
@@ -32,6 +36,13 @@ class Broker(ABC):
     @property
     def group(self) -> str:
         return self.name("bridge")
+
+    @property
+    def session(self) -> dict[str, str]:
+        """What a member says about its session; with the protocol `consumer` that is the brokers' affair."""
+        if self.group_protocol == "consumer":
+            return {}
+        return {"session.timeout.ms": str(self.session_timeout_ms), "heartbeat.interval.ms": "100"}
 
     @abstractmethod
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from broker import Broker
@@ -20,6 +21,9 @@ from missing import missing
 from mock_cluster import MockCluster
 from real_broker import RealBroker
 
+if TYPE_CHECKING:
+    from asset_consumer.librdkafka import GroupProtocol
+
 NAMED = "ASSET_BRIDGE_TEST_KAFKA"
 
 _MISSING = (
@@ -29,6 +33,14 @@ _MISSING = (
 
 EACH_BROKER = ["mock", pytest.param("kafka", marks=pytest.mark.kafka)]
 """For fixtures of a wider scope, which then call `open_broker(request)`."""
+
+each_group_protocol: Final = pytest.mark.parametrize(
+    "broker", [*EACH_BROKER, pytest.param("kafka-consumer-protocol", marks=pytest.mark.kafka)], indirect=True
+)
+"""For tests in which it matters how a group shares its partitions: by either protocol on the real broker."""
+
+both_group_protocols: Final = pytest.mark.parametrize("kafka", ["classic", "consumer"], indirect=True)
+"""The same for those that need a real broker."""
 
 
 @pytest.fixture
@@ -46,9 +58,10 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def kafka(kafka_server: tuple[str, ThrowAwayKafka | None]) -> Iterator[RealBroker]:
-    """A real broker, for what only one can do."""
-    with closing(RealBroker(*kafka_server)) as broker:
+def kafka(kafka_server: tuple[str, ThrowAwayKafka | None], request: pytest.FixtureRequest) -> Iterator[RealBroker]:
+    """A real broker, for what only one can do; a parameter names the group protocol."""
+    bootstrap, server = kafka_server
+    with closing(RealBroker(bootstrap, server, getattr(request, "param", "classic"))) as broker:
         yield broker
 
 
@@ -71,7 +84,9 @@ def open_broker(request: pytest.FixtureRequest) -> Generator[Broker]:
         with MockCluster() as cluster:
             yield cluster
     else:
-        with closing(RealBroker(*request.getfixturevalue("kafka_server"))) as broker:
+        protocol: GroupProtocol = "consumer" if request.param == "kafka-consumer-protocol" else "classic"
+        bootstrap, server = request.getfixturevalue("kafka_server")
+        with closing(RealBroker(bootstrap, server, protocol)) as broker:
             yield broker
 
 

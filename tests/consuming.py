@@ -32,7 +32,6 @@ TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
 T = TypeVar("T")
 
 QUICK = {
-    "heartbeat.interval.ms": "100",
     "fetch.wait.max.ms": "20",
     "fetch.error.backoff.ms": "20",
     "topic.metadata.refresh.interval.ms": "500",
@@ -135,7 +134,7 @@ class RunningConsumer:
     ) -> None:
         topics = options.setdefault("topics", {broker.topic: None})
         options.setdefault("dead_letter_topics", {topic: f"{topic}.dlq" for topic in topics})
-        passthrough = {"session.timeout.ms": str(broker.session_timeout_ms), **QUICK, **(librdkafka or {})}
+        passthrough = {**broker.session, **QUICK, **(librdkafka or {})}
         self.health = Health(max_beat_age_s=max_beat_age_s)
         self._dead_letters = DeadLetterProducer(
             producer_config(
@@ -150,7 +149,12 @@ class RunningConsumer:
             self._dead_letters,
             DeadLetterBudget(),
         )
-        config = consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group, passthrough=passthrough)
+        config = consumer_config(
+            bootstrap_servers=broker.bootstrap,
+            group_id=broker.group,
+            group_protocol=broker.group_protocol,
+            passthrough=passthrough,
+        )
         self._loop = ConsumerLoop(config, road, self.health)
         self._stop = threading.Event()
         self.failure: BaseException | None = None

@@ -35,6 +35,11 @@ SETTINGS = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",  # how long a broker that was killed must wait before it may register again
     "group.initial.rebalance.delay.ms": "0",
+    "group.consumer.heartbeat.interval.ms": "100",
+    "group.consumer.min.heartbeat.interval.ms": "100",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.session.timeout.ms": "2000",  # for a group that is told so, as the next one is for a member
+    "group.min.session.timeout.ms": "2000",
     "log.cleaner.dedupe.buffer.size": str(2 * 1024 * 1024),  # instead of 128 MB, which is taken at the start
     "offsets.topic.num.partitions": "1",
     "offsets.topic.replication.factor": "1",

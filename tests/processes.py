@@ -97,6 +97,7 @@ def kafka_environment(broker: Broker, **more: str) -> dict[str, str]:
     return {
         "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
         "ASSET_BRIDGE_KAFKA__GROUP_ID": broker.group,
+        "ASSET_BRIDGE_KAFKA__GROUP_PROTOCOL": broker.group_protocol,
         "ASSET_BRIDGE_KAFKA__TOPICS": broker.topic,
         "ASSET_BRIDGE_MANAGEMENT__PORT": str(free_port()),
         **more,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from kafka_server import ThrowAwayKafka
 
+    from asset_consumer.librdkafka import GroupProtocol
+
 WITHIN_S = 20.0
 
 
@@ -26,8 +28,10 @@ class RealBroker(Broker):
 
     session_timeout_ms = 6000  # a broker's own least, unless it is told otherwise
 
-    def __init__(self, bootstrap: str, server: ThrowAwayKafka | None = None) -> None:
-        self.bootstrap, self._server = bootstrap, server
+    def __init__(
+        self, bootstrap: str, server: ThrowAwayKafka | None = None, group_protocol: GroupProtocol = "classic"
+    ) -> None:
+        self.bootstrap, self._server, self.group_protocol = bootstrap, server, group_protocol
         self.prefix = f"asset-bridge-test-{uuid4().hex[:8]}."
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0})
 

@@ -101,6 +101,16 @@ def test_defaults_give_way_to_what_is_passed_through() -> None:
     assert producer_of()["partitioner"] == "murmur2_random"
 
 
+def test_with_the_new_group_protocol_nothing_is_said_that_the_brokers_decide() -> None:
+    config = consumer_config(bootstrap_servers=BOOTSTRAP, group_id="bridge", group_protocol="consumer")
+    Consumer(config).close()  # which librdkafka would refuse with what is gone
+    gone = {"session.timeout.ms", "partition.assignment.strategy"}
+    assert set(consumer_of()) - set(config) == gone
+    assert config == {name: value for name, value in consumer_of().items() if name not in gone} | {
+        "group.protocol": "consumer"
+    }
+
+
 def test_properties_go_to_the_clients_that_know_them() -> None:
     given = {"sasl.username": "u", "fetch.min.bytes": "2", "linger.ms": "7", "max.partition.fetch.bytes": "9"}
     consumer, producer, admin = (config(given) for config in EVERY_CLIENT)

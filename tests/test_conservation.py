@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from consuming import (
     FaultyRecorder,
     RunningConsumer,
@@ -51,6 +52,7 @@ def bad(chance: random.Random) -> bytes | None:
 
 
 @pytest.mark.fault("storage outage amid bad records and a rebalance", "P1", "P3", "P4")
+@each_group_protocol
 def test_recorded_and_dead_lettered_are_all_that_was_produced(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from consuming import (
     FaultyRecorder,
@@ -69,6 +70,7 @@ def topic(broker: Broker) -> str:
     return broker.topic
 
 
+@each_group_protocol
 def test_events_are_recorded_in_order_and_the_offset_moves_with_our_mark(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -146,12 +148,13 @@ def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
 
 
 @pytest.mark.fault("The storage hangs", "P1", "P2", "P6")
+@each_group_protocol
 def test_a_storage_that_hangs_does_not_cost_the_group_membership(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
     recorder.gate.clear()
     produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
-    limits = {"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"}
+    limits = {"max.poll.interval.ms": "6000", **broker.session}
 
     with RunningConsumer(broker, recorder, librdkafka=limits) as consumer:
         eventually(recorder.entered.is_set)
@@ -270,6 +273,7 @@ def test_a_group_without_offsets_starts_at_the_earliest_record_by_default(
         eventually(lambda: numbers(instance) == [0])
 
 
+@each_group_protocol
 def test_a_group_that_starts_at_the_latest_keeps_that_place_over_a_restart(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -293,6 +297,7 @@ def test_a_group_without_offsets_stops_the_partition_when_told_so(
     assert numbers(instance) == []
 
 
+@each_group_protocol
 @pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [3, 4]), ("latest", [])])
 def test_an_offset_outside_the_log_is_never_skipped_in_silence(
     broker: Broker,
@@ -322,6 +327,7 @@ def commit(broker: Broker, offset: int) -> None:
     consumer.close()
 
 
+@each_group_protocol
 def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_without_repetition_where_promised(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -344,6 +350,7 @@ def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_with
         assert [n for n in stored if n % 4 == partition] == list(range(partition, 80, 4))
 
 
+@each_group_protocol
 def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -364,6 +371,7 @@ def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
     assert sorted(without_refused_commits(broker, numbers(instance), log)) == list(range(4))
 
 
+@each_group_protocol
 def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
     broker: Broker, topic: str, recorder: FaultyRecorder
 ) -> None:
@@ -376,6 +384,7 @@ def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
         eventually(lambda: consumer.health.ready, timeout_s=30)
 
 
+@each_group_protocol
 def test_brokers_that_go_away_and_come_back_cost_nothing(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consuming import (
     QUICK,
@@ -282,10 +283,10 @@ def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
     assert numbers(instance) == list(range(50))
 
 
+@each_group_protocol
 def test_lost_partitions_are_not_committed(broker: Broker, topic: str) -> None:
     limit_ms = str(broker.session_timeout_ms)
-    limits = {**QUICK, "session.timeout.ms": limit_ms, "max.poll.interval.ms": limit_ms}
-    client = Consumer(consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group, passthrough=limits))
+    client = group_client(broker, {**QUICK, **broker.session, "max.poll.interval.ms": limit_ms})
     committed_before_revoke: list[Lane] = []
     assignment = Assignment(client, committed_before_revoke.extend)
     assignment.subscribe([topic])
@@ -299,6 +300,12 @@ def test_lost_partitions_are_not_committed(broker: Broker, topic: str) -> None:
     assert lane not in committed_before_revoke
 
 
+def group_client(broker: Broker, properties: Mapping[str, str] | None = None) -> Consumer:
+    """The Kafka client alone, as the loop has it."""
+    group: Any = {"group_id": broker.group, "group_protocol": broker.group_protocol}
+    return Consumer(consumer_config(bootstrap_servers=broker.bootstrap, **group, passthrough=properties))
+
+
 def poll_until(client: Consumer, check: Any) -> None:
     deadline = time.monotonic() + 20
     while not check():
@@ -306,9 +313,10 @@ def poll_until(client: Consumer, check: Any) -> None:
         client.poll(0.05)
 
 
+@each_group_protocol
 def test_what_is_about_to_go_is_committed_before_the_call_returns(broker: Broker, topic: str) -> None:
     produce(broker.bootstrap, topic, event(1), event(2))
-    client = Consumer(consumer_config(bootstrap_servers=broker.bootstrap, group_id=broker.group))
+    client = group_client(broker)
     lane = Lane(topic, 0)
     lane.begin(2)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from broker import Broker
+from brokers import each_group_protocol
 from consuming import committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
@@ -26,6 +27,7 @@ def topics(broker: Broker) -> Broker:
     return two_topics(broker)
 
 
+@each_group_protocol
 def test_consume_records_is_ready_stays_small_and_stops_on_sigterm(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics)
     port = environment["ASSET_BRIDGE_MANAGEMENT__PORT"]

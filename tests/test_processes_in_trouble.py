@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 from broker import Broker
+from brokers import each_group_protocol
+from confluent_kafka import KafkaError
 from consuming import eventually
 from databases import write_config
-from mock_cluster import produce
+from mock_cluster import CONSUMER_GROUP_HEARTBEAT, MockCluster, produce
 from ports import free_port
 from processes import START_S, Process, kafka_environment, two_topics
 
@@ -24,6 +26,7 @@ def topics(broker: Broker) -> Broker:
     return two_topics(broker)
 
 
+@each_group_protocol
 def test_consume_is_out_within_its_deadline_when_the_brokers_are_gone(topics: Broker, tmp_path: Path) -> None:
     environment = kafka_environment(topics, ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S="3")
     produce(topics.bootstrap, topics.topic, EVENT)
@@ -166,3 +169,13 @@ def test_offsets_say_in_a_line_that_the_brokers_do_not_answer(tmp_path: Path) ->
     with Process("offsets", "show", home=tmp_path, environment=environment) as process:
         assert process.wait(START_S) == 1
     assert any(line.startswith("asset-bridge: Kafka cannot be asked: _T") for line in process.err)
+
+
+def test_consume_refuses_a_group_protocol_that_the_brokers_do_not_serve(cluster: MockCluster, tmp_path: Path) -> None:
+    cluster.push_request_errors(CONSUMER_GROUP_HEARTBEAT, KafkaError.UNSUPPORTED_VERSION)
+    environment = kafka_environment(two_topics(cluster), ASSET_BRIDGE_KAFKA__GROUP_PROTOCOL="consumer")
+    with Process("consume", home=tmp_path, environment=environment) as process:
+        assert process.wait(30) == 78
+
+    (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
+    assert "do not serve the group protocol consumer" in line

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from confluent_kafka import Consumer, TopicPartition
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
@@ -46,6 +47,7 @@ def numbers(instance: DagsterInstance) -> list[int]:
 
 
 @pytest.mark.fault("crash just after an operator's reset", "P2")
+@each_group_protocol
 @pytest.mark.usefixtures("reset_to_2")
 def test_a_crash_before_kafka_has_heard_of_the_first_batch_repeats_nothing(
     broker: Broker, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +78,7 @@ class LosesAnAnswer(TransactionalRecorder):
 
 
 @pytest.mark.fault("crash just after an operator's reset", "P2")
+@each_group_protocol
 @pytest.mark.usefixtures("reset_to_2")
 def test_a_commit_whose_answer_was_lost_repeats_nothing(broker: Broker, instance: DagsterInstance) -> None:
     with RunningConsumer(broker, LosesAnAnswer(instance)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
@@ -52,6 +53,7 @@ def make_anew(broker: Broker) -> None:
 
 
 @pytest.mark.fault("topic deleted and made anew", "P1")
+@each_group_protocol
 @pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [*NEW]), ("latest", [])])
 def test_a_log_made_anew_while_nobody_consumed_is_judged_by_the_policy(
     broker: Broker, topic: str, instance: DagsterInstance, policy: Any, expected: list[int]
@@ -66,6 +68,7 @@ def test_a_log_made_anew_while_nobody_consumed_is_judged_by_the_policy(
 
 
 @pytest.mark.fault("topic deleted and made anew", "P1")
+@each_group_protocol
 def test_a_log_made_anew_under_a_running_consumer_is_seen(
     broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

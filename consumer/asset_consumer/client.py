@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from asset_consumer.librdkafka import GroupProtocol
 
 Config: TypeAlias = dict[str, Any]
 
@@ -117,7 +118,6 @@ PRODUCER_ONLY: Final = frozenset({
 
 _CONSUMER_DEFAULTS: Final[Config] = {
     "max.poll.interval.ms": 300_000,
-    "session.timeout.ms": 45_000,
     # A pause throws the prefetched records away: the default of 64 MB would be fetched again at every hold.
     "queued.max.messages.kbytes": 16_384,
     "topic.metadata.refresh.interval.ms": 60_000,
@@ -126,10 +126,14 @@ _CONSUMER_OURS: Final[Config] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",  # where to begin is decided by our own policy, never by the client's
-    "group.protocol": "classic",  # written out, since librdkafka has announced another default
-    "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
     "allow.auto.create.topics": False,
+}
+_GROUP_DEFAULTS: Final[Mapping[GroupProtocol, Config]] = {"classic": {"session.timeout.ms": 45_000}, "consumer": {}}
+_GROUP_OURS: Final[Mapping[GroupProtocol, Config]] = {
+    # Written out, since librdkafka has announced another default.
+    "classic": {"group.protocol": "classic", "partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},  # the brokers divide the partitions, and always cooperatively
 }
 _PRODUCER_DEFAULTS: Final[Config] = {
     "message.timeout.ms": 30_000,
@@ -150,12 +154,15 @@ def consumer_config(
     *,
     bootstrap_servers: str,
     group_id: str,
+    group_protocol: GroupProtocol = "classic",
     client_id: str = "asset-bridge",
     passthrough: Mapping[str, str] | None = None,
 ) -> Config:
     """Configure the consumer: it commits nothing by itself, and decides nothing about offsets."""
-    ours = {**_common(bootstrap_servers, client_id), "group.id": group_id, **_CONSUMER_OURS}
-    return _layers(_CONSUMER_DEFAULTS, passthrough, ours, foreign=PRODUCER_ONLY)
+    group = {"group.id": group_id, **_GROUP_OURS[group_protocol]}
+    ours = {**_common(bootstrap_servers, client_id), **group, **_CONSUMER_OURS}
+    defaults = {**_CONSUMER_DEFAULTS, **_GROUP_DEFAULTS[group_protocol]}
+    return _layers(defaults, passthrough, ours, foreign=PRODUCER_ONLY)
 
 
 def producer_config(

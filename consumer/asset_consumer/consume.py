@@ -6,10 +6,13 @@ import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import KafkaException
+
 from asset_consumer.budget import DeadLetterBudget
 from asset_consumer.client import consumer_config, producer_config
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.dead_letter_producer import DeadLetterProducer
+from asset_consumer.in_band import is_unsupported
 from asset_consumer.loop import ConsumerLoop
 from asset_consumer.options import ConsumerOptions
 from asset_consumer.settings_problems import SettingsError
@@ -34,12 +37,17 @@ BEAT_MARGIN_S = 30.0
 
 READY_LOOK_S = 0.1
 
+_NO_SUCH_PROTOCOL = (
+    "ASSET_BRIDGE_KAFKA__GROUP_PROTOCOL (kafka.group_protocol): the brokers do not serve the group protocol consumer,"
+    " which Apache Kafka has from 4.0 on where it is not switched off. Set it to classic."
+)
+
 
 def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Consume until `stop` is set; `ready` is called once, when records flow.
 
     Raises:
-        SettingsError: The brokers are not named, or the topics cannot be used as they are.
+        SettingsError: The brokers are not named, or do not serve the group protocol; or the topics cannot be used.
     """
     config = kafka_config(settings)
     health = Health(max_beat_age_s=float(config["max.poll.interval.ms"]) / 1000 + BEAT_MARGIN_S)
@@ -72,6 +80,10 @@ def run_consumer(
     threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()
     try:
         loop.run(stop)
+    except KafkaException as error:
+        if settings.kafka.group_protocol == "consumer" and is_unsupported(error.args[0]):
+            raise SettingsError([_NO_SUCH_PROTOCOL]) from error
+        raise
     finally:
         road.dead_letters.close(1.0)
 
@@ -105,6 +117,7 @@ def kafka_config(settings: Settings) -> dict[str, Any]:
     return consumer_config(
         bootstrap_servers=kafka.bootstrap_servers,
         group_id=kafka.group_id,
+        group_protocol=kafka.group_protocol,
         client_id=kafka.client_id,
         passthrough=kafka.librdkafka_plain(),
     )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 5.0
 LOOK_S = 1.0
 
-_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 # the client's public codes are named so
+_UNSUPPORTED = (KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE)  # noqa: SLF001 # the client's public codes are named so
+_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 # see above
 _TOPIC_TROUBLE = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -41,7 +42,7 @@ class BrokerWatch:
 
     def on_error(self, error: KafkaError) -> None:
         """Take an error from the client's background threads; called within `poll`, so it must not raise."""
-        if error.fatal():
+        if is_fatal(error):
             self._fatal = error
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 # see above
             self.trouble("", error)
@@ -82,13 +83,26 @@ class BrokerWatch:
             raise KafkaException(self._fatal)
 
 
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the client can do nothing more; one that comes in place of a record tells it by its code alone."""
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 # see above
+
+
+def is_unsupported(error: KafkaError) -> bool:
+    """Whether a fatal error says that the brokers do not know what they were asked.
+
+    The client gives every fatal error the same code, and tells the broker's one in words alone.
+    """
+    return is_fatal(error) and any(KafkaError(code).str() in error.str() for code in _UNSUPPORTED)
+
+
 def handle_error(error: KafkaError, topic: str | None, lane: Lane | None, brokers: BrokerWatch) -> None:
     """Act on an error that came in place of a record; each kind means something else, and none may be dropped.
 
     Raises:
         KafkaException: The error is fatal.
     """
-    if error.fatal():
+    if is_fatal(error):
         raise KafkaException(error)
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # see above
         return

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 PropertyValue: TypeAlias = str | SecretStr
 """A property's value; a secret's stays masked in every repr, str and dump."""
+
+GroupProtocol: TypeAlias = Literal["classic", "consumer"]
+"""Who divides the partitions of a group: one of its members, or the brokers (KIP-848)."""
 
 MIN_MAX_POLL_INTERVAL_MS = 60_000
 """Least `max.poll.interval.ms`: a shorter one throws a slow but healthy consumer out of its group."""
@@ -39,8 +42,9 @@ OURS: Mapping[str, str] = {
     "offset.store.path": _OFFSETS,
     "isolation.level": "events of aborted transactions would be recorded",
     "partition.assignment.strategy": _REBALANCE,
-    "group.protocol": _REBALANCE,
-    "group.remote.assignor": _REBALANCE,
+    "group.protocol": _SETTING.format("kafka.group_protocol"),
+    "group.protocol.type": "there is one type only",
+    "group.remote.assignor": "the brokers' own choice is taken (group.consumer.assignors)",
     "group.instance.id": _STATIC,
     "allow.auto.create.topics": "a mistyped topic would be created instead of refused",
     "acks": _ACKNOWLEDGED,
@@ -56,6 +60,12 @@ OURS: Mapping[str, str] = {
     "enabled_events": "it is librdkafka's own switch for other languages",
 }
 """Properties that no setting may pass through, and why; listed in `docs/settings.md`."""
+
+THE_BROKERS: Mapping[str, str] = {
+    "session.timeout.ms": "group.consumer.session.timeout.ms",
+    "heartbeat.interval.ms": "group.consumer.heartbeat.interval.ms",
+}
+"""What the brokers decide with the group protocol `consumer`, by a setting of theirs; librdkafka refuses its own."""
 
 
 def property_name(variable_part: str) -> str:
@@ -106,7 +116,9 @@ def check_secret(name: str) -> str:
     return name
 
 
-def check_together(properties: Mapping[str, PropertyValue], files: Mapping[str, object]) -> None:
+def check_together(
+    properties: Mapping[str, PropertyValue], files: Mapping[str, object], *, group_protocol: GroupProtocol
+) -> None:
     """Refuse combinations that librdkafka accepts in silence and that then do something else than they say.
 
     `files` holds the properties whose value comes from a file.
@@ -121,6 +133,9 @@ def check_together(properties: Mapping[str, PropertyValue], files: Mapping[str, 
             raise _ignored(at, "authentication", "sasl_ssl")
         if name.startswith("ssl.") and not protocol.endswith("ssl"):
             raise _ignored(at, "encryption", "ssl or sasl_ssl")
+        if name in THE_BROKERS and group_protocol == "consumer":
+            text = "is not taken with the group protocol consumer: the brokers decide it ({theirs})"
+            raise PydanticCustomError("refused", text, {"at": at, "theirs": THE_BROKERS[name]})
     interval = given.get("max.poll.interval.ms", str(MIN_MAX_POLL_INTERVAL_MS))
     if not interval.isdecimal() or int(interval) < MIN_MAX_POLL_INTERVAL_MS:
         text = "must be a number of at least {least}: less throws a slow but healthy consumer out of its group"

@@ -19,7 +19,7 @@ from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
-from asset_consumer.in_band import BrokerWatch, handle_error
+from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
 from asset_consumer.lane import Lane, share_out, waiting
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
@@ -91,7 +91,7 @@ class ConsumerLoop:
         self._health.beat()
         idle = self._outage is not None or not self._collect()
         self._poll(POLL_S if idle else 0)
-        leave_old_logs(self._assignment.lanes.values(), self._topic_ids)
+        self._look_at_topics()
         self._position()
         self._work()
         self._assignment.pause_where(self._waits)
@@ -110,7 +110,7 @@ class ConsumerLoop:
                 for message in (first, *rest):
                     self._take(message)
         except KafkaException as error:
-            if error.args[0].fatal():
+            if is_fatal(error.args[0]):
                 raise
             happenings.client_refused("poll", error)
             for lane in self._assignment.lanes.values():  # fetched records may be destroyed: read on from those taken
@@ -125,6 +125,16 @@ class ConsumerLoop:
         elif lane is not None:
             self._brokers.heard(message.topic())
             lane.add(classify(self._road.options, Record.from_message(message)))
+
+    def _look_at_topics(self) -> None:
+        """Topics that are gone, of which the group protocol `consumer` says nothing, and those that were made anew."""
+        logs: dict[str, str] = {}
+        for topic, seen in self._topic_ids.seen_on_the_way(self._road.options.topics).items():
+            if isinstance(seen, str):
+                logs[topic] = seen
+            else:
+                self._brokers.trouble(topic, seen)
+        leave_old_logs(self._assignment.lanes.values(), logs)
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder

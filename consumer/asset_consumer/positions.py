@@ -8,7 +8,7 @@ in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,9 +94,8 @@ def _mark(consumer: Consumer, begins: Mapping[Lane, int | None], ledger: LedgerA
                 raise KafkaException(answer.error)
 
 
-def leave_old_logs(lanes: Collection[Lane], topic_ids: TopicIds) -> None:
+def leave_old_logs(lanes: Iterable[Lane], logs: Mapping[str, str]) -> None:
     """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
-    logs = topic_ids.seen_on_the_way(lane.topic for lane in lanes)
     for lane in lanes:
         if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
             lane.pending.clear()

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_core import PydanticCustomError
 
 from asset_consumer.librdkafka import (
+    GroupProtocol,
     PropertyValue,
     as_text,
     check_property,
@@ -43,6 +44,8 @@ class KafkaSettings(Section):
     """Brokers to ask first, `host:port`, comma separated. `consume` needs it."""
     group_id: Name = "asset-bridge"
     """The consumer group; processes of one group share the partitions."""
+    group_protocol: GroupProtocol = "classic"
+    """How the group shares the partitions: `classic`, or `consumer` (KIP-848; Apache Kafka 4.0 or later)."""
     client_id: Name = "asset-bridge"
     """The name brokers log for this client."""
     topics: tuple[TopicSettings, ...] = (TopicSettings(name="dagster.asset-events"),)
@@ -104,7 +107,7 @@ class KafkaSettings(Section):
     @classmethod
     def _fit_together(cls, files: dict[str, Path], info: ValidationInfo) -> dict[str, Path]:
         properties: dict[str, PropertyValue] = info.data.get("librdkafka", {})
-        check_together(properties, files)
+        check_together(properties, files, group_protocol=info.data.get("group_protocol", "classic"))
         return files
 
     def dead_letter_topic_of(self, topic: str) -> str:

@@ -53,8 +53,14 @@ def check_clients(settings: Settings) -> None:
     try:
         AdminClient(admin_config(bootstrap_servers=brokers, passthrough=passthrough))
         Producer(producer_config(bootstrap_servers=brokers, passthrough=passthrough)).close()
-        group = kafka.group_id
-        Consumer(consumer_config(bootstrap_servers=brokers, group_id=group, passthrough=passthrough)).close()
+        Consumer(
+            consumer_config(
+                bootstrap_servers=brokers,
+                group_id=kafka.group_id,
+                group_protocol=kafka.group_protocol,
+                passthrough=passthrough,
+            )
+        ).close()
     except KafkaException as error:
         raise SettingsError([f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA (kafka.librdkafka): {error.args[0].str()}"]) from None
 

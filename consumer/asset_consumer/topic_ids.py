@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from asset_consumer.client import CONSUMER_ONLY
@@ -53,8 +53,11 @@ class TopicIds:
             return {topic: topic for topic in names}
         return {topic: _answer(topic, future) for topic, future in self._ask(names).items()}
 
-    def seen_on_the_way(self, topics: Iterable[str]) -> dict[str, str]:
-        """Like `logs`, without waiting: asks now and then, and returns the answers once they are there."""
+    def seen_on_the_way(self, topics: Iterable[str]) -> dict[str, str | KafkaError]:
+        """Like `logs`, without waiting: asks now and then, and returns the answers once they are there.
+
+        The answer for a topic that is not there is the brokers' error.
+        """
         if not self._asked:
             if time.monotonic() - self._asked_at >= LOOK_EVERY_S:
                 self._asked, self._asked_at = self._ask(topics), time.monotonic()
@@ -62,7 +65,7 @@ class TopicIds:
         if not all(future.done() for future in self._asked.values()):
             return {}
         answered, self._asked = self._asked, {}
-        return {topic: _answer(topic, future) for topic, future in answered.items()}
+        return {topic: _missing(future) or _answer(topic, future) for topic, future in answered.items()}
 
     def _ask(self, topics: Iterable[str]) -> dict[str, Future[TopicDescription]]:
         names = sorted(set(topics))
@@ -87,6 +90,12 @@ def is_identified(log: str) -> bool:
 def another(log: str, other: str) -> bool:
     """Whether two logs of a topic are known to be two: as long as one has no identity, nobody can tell."""
     return is_identified(log) and is_identified(other) and log != other
+
+
+def _missing(future: Future[TopicDescription]) -> KafkaError | None:
+    failure = future.exception()
+    error = failure.args[0] if isinstance(failure, KafkaException) else None
+    return error if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART else None
 
 
 def _answer(topic: str, future: Future[TopicDescription]) -> str:
