@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as db
-from consuming import DEAD_LETTERS, TOPIC, committed_offsets
+from broker import Broker
+from consuming import committed_offsets
 from dagster import AssetCheckEvaluation, DagsterInstance
 from dagster_reading import count_rows, events_after
-from mock_cluster import MockCluster, consume_all
+from mock_cluster import consume_all
 
 from asset_reporting.bridge_tables import OFFSETS
 
@@ -23,7 +24,7 @@ Place = tuple[int, int]
 class Accounts:
     """Everything that was produced, and a question that may be asked at any time: is it kept as promised?"""
 
-    cluster: MockCluster
+    broker: Broker
     instance: DagsterInstance
     partitions: int
     good: set[Place] = field(default_factory=set[Place])
@@ -40,7 +41,7 @@ class Accounts:
 
         The offsets are asked first, and what is recorded after: consumers may go on meanwhile.
         """
-        offsets = [self._ledger(), dict(enumerate(committed_offsets(self.cluster, self.partitions)))]
+        offsets = [self._ledger(), dict(enumerate(committed_offsets(self.broker, self.partitions)))]
         self._look()
         twice = [place for place, count in Counter(self.stored).items() if count > 1]
         assert not twice, f"stored twice: {some(twice)}"
@@ -54,7 +55,7 @@ class Accounts:
 
     def is_settled(self) -> bool:
         """Whether Kafka has been told that everything is done."""
-        return sum(max(0, offset) for offset in committed_offsets(self.cluster, self.partitions)) == self.produced
+        return sum(max(0, offset) for offset in committed_offsets(self.broker, self.partitions)) == self.produced
 
     def is_recorded(self) -> bool:
         """Whether the ledger says that everything is done."""
@@ -89,10 +90,15 @@ class Accounts:
             if record is None:
                 self.posts.append(event.asset_key.to_user_string())
             else:
-                self.stored.append(_place(str(record.value)))
+                self.stored.append(self._place(str(record.value)))
             self._checks += isinstance(event, AssetCheckEvaluation)
-        letters = consume_all(self.cluster.bootstrap, DEAD_LETTERS, 0)
-        self.letters = [_place((dict(one.headers)["asset-bridge.dlq.id"] or b"").decode()) for one in letters]
+        letters = consume_all(self.broker.bootstrap, self.broker.dead_letters, 0)
+        self.letters = [self._place((dict(one.headers)["asset-bridge.dlq.id"] or b"").decode()) for one in letters]
+
+    def _place(self, identity: str) -> Place:
+        topic, partition, offset = identity.split("/")
+        assert topic == self.broker.topic
+        return int(partition), int(offset)
 
     def _ledger(self) -> dict[int, int]:
         with _storage(self.instance).index_connection() as connection:
@@ -103,12 +109,6 @@ def some(places: Iterable[Place]) -> str:
     """How many, and the first of them."""
     ordered = sorted(places)
     return f"{len(ordered)} in all, {ordered[:5]}"
-
-
-def _place(identity: str) -> Place:
-    topic, partition, offset = identity.split("/")
-    assert topic == TOPIC
-    return int(partition), int(offset)
 
 
 def _storage(instance: DagsterInstance) -> Any:

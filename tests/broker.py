@@ -45,6 +45,18 @@ class Broker(ABC):
         return {"session.timeout.ms": str(self.session_timeout_ms), "heartbeat.interval.ms": "100"}
 
     @abstractmethod
+    def quick_group(self) -> dict[str, str]:
+        """Let the test's group forget members soon that are gone; returns what its members say for it, as `session`."""
+
+    @abstractmethod
+    def forget_member(self, member: str) -> None:
+        """Let the test's group know that a member is gone, where it would not find out soon by itself."""
+
+    @abstractmethod
+    def delay_writes(self, topic: str, partitions: int) -> None:
+        """Refuse the next records of each partition for a while; clients try again."""
+
+    @abstractmethod
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Create a topic; one replica per partition."""
 

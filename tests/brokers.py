@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 from broker import Broker
@@ -86,6 +86,19 @@ def open_broker(request: pytest.FixtureRequest) -> Generator[Broker]:
     else:
         protocol: GroupProtocol = "consumer" if request.param == "kafka-consumer-protocol" else "classic"
         bootstrap, server = request.getfixturevalue("kafka_server")
+        with closing(RealBroker(bootstrap, server, protocol)) as broker:
+            yield broker
+
+
+@contextmanager
+def running_broker(kind: Literal["mock", "kafka"], protocol: GroupProtocol) -> Generator[Broker]:
+    """A broker outside any test."""
+    if kind == "mock":
+        with MockCluster() as cluster:
+            yield cluster
+        return
+    with running_kafka() as found:
+        bootstrap, server = found or missing("kafka", _MISSING)
         with closing(RealBroker(bootstrap, server, protocol)) as broker:
             yield broker
 

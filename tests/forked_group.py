@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Self
 
 from accounts import Accounts
-from consuming import DEAD_LETTERS, GROUP, TOPIC, eventually
+from broker import Broker
+from consuming import eventually
 from dagster import DagsterInstance
 from forked import Forked
 from mock_cluster import MockCluster, Sent, produce
+from processes import kafka_environment
 
 PARTITIONS = 6
 """Three for each of two consumers, so that each has to give one up when a third joins."""
@@ -27,15 +29,15 @@ class ForkedGroup:
     Every `bad_every`th record is no event. A batch of `batch` records should hold several of those.
     """
 
-    def __init__(self, home: Path, *, batch: int = 30, bad_every: int = 7) -> None:
+    def __init__(self, home: Path, broker: Broker | None = None, *, batch: int = 30, bad_every: int = 7) -> None:
         self._home, self._batch, self._bad_every = home, batch, bad_every
         self._open = ExitStack()
-        self.cluster = self._open.enter_context(MockCluster())
-        self.cluster.group_initial_rebalance_delay_ms(500)  # two that start together join together
-        self.cluster.create_topic(TOPIC, PARTITIONS)
-        self.cluster.create_topic(DEAD_LETTERS, PARTITIONS)
+        self.broker = broker or self._open.enter_context(MockCluster())
+        self._session = self.broker.quick_group()
+        self.broker.create_topic(self.broker.topic, PARTITIONS)
+        self.broker.create_topic(self.broker.dead_letters, PARTITIONS, {"max.message.bytes": "1200000"})
         instance = self._open.enter_context(DagsterInstance.from_config(str(home)))
-        self.accounts = Accounts(self.cluster, instance, PARTITIONS)
+        self.accounts = Accounts(self.broker, instance, PARTITIONS)
         self.running: list[Forked] = []
         self._numbers = itertools.count()
 
@@ -54,12 +56,13 @@ class ForkedGroup:
             "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.cluster.bootstrap,
             "ASSET_BRIDGE_KAFKA__GROUP_ID": GROUP,
             "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
+            **kafka_environment(self.broker),
             "ASSET_BRIDGE_KAFKA__BATCH_MAX_RECORDS": str(self._batch),
-            # The mock coordinator lets a rebalance wait a second less than this, and a client takes up to a second to
-            # join again.
-            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__SESSION_TIMEOUT_MS": "2200",
-            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__HEARTBEAT_INTERVAL_MS": "100",
             "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__FETCH_WAIT_MAX_MS": "20",
+            **{
+                f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name.replace('.', '_').upper()}": value
+                for name, value in self._session.items()
+            },
             "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
         }
         self.running.append(Forked("consume", home=self._home, environment=environment, idle_ms=idle_ms))
@@ -83,7 +86,7 @@ class ForkedGroup:
             Sent(_BAD if is_bad else _good(number), partition=number % PARTITIONS)
             for number, is_bad in zip(numbers, bad, strict=True)
         ]
-        for place, is_bad in zip(produce(self.cluster.bootstrap, TOPIC, *sent), bad, strict=True):
+        for place, is_bad in zip(produce(self.broker.bootstrap, self.broker.topic, *sent), bad, strict=True):
             (self.accounts.bad if is_bad else self.accounts.good).add(place)
 
     def settled(self, timeout_s: float = 30) -> None:
@@ -92,7 +95,7 @@ class ForkedGroup:
 
     def expel(self, process: Forked) -> None:
         """Let a consumer that is dead or stands still lose its place, which else its session timeout would do."""
-        self.cluster.leave_group(GROUP, process.member)
+        self.broker.forget_member(process.member)
 
     def end(self, process: Forked) -> None:
         """Kill a consumer, or bury one that is dead."""

@@ -38,7 +38,7 @@ SETTINGS = {
     "group.consumer.heartbeat.interval.ms": "100",
     "group.consumer.min.heartbeat.interval.ms": "100",
     "group.consumer.session.timeout.ms": "6000",
-    "group.consumer.min.session.timeout.ms": "2000",  # for a group that is told so, as the next one is for a member
+    "group.consumer.min.session.timeout.ms": "2000",  # for groups that are told so, as the next is for members that are
     "group.min.session.timeout.ms": "2000",
     "log.cleaner.dedupe.buffer.size": str(2 * 1024 * 1024),  # instead of 128 MB, which is taken at the start
     "offsets.topic.num.partitions": "1",

@@ -15,13 +15,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError
-from consuming import DEAD_LETTERS
+from brokers import running_broker
 from databases import throw_away_home
 from fault_points import STEPS
 from forked import Forked
 from forked_group import PARTITIONS, ForkedGroup
-from mock_cluster import PRODUCE
 
 BY_NEWCOMER, BY_SIGTERM = {"revoking", "revoked"}, {"closing", "left"}
 """Steps to which no record leads: a third consumer that joins, or the wish of an operator."""
@@ -41,6 +39,11 @@ class Kill:
 def every_step() -> list[Kill]:
     """One of two consumers at each step, then the one that is left at the same step."""
     return [Kill(step, alone) for step in AT_WORK for alone in (False, True)]
+
+
+def each_step_once() -> list[Kill]:
+    """At every other step one of two consumers, then at the others the one that is left."""
+    return [*map(Kill, AT_WORK[::2]), *(Kill(step, alone=True) for step in AT_WORK[1::2])]
 
 
 def half_at_steps(kills: int) -> list[Kill]:
@@ -118,13 +121,8 @@ class Killer:
         self.kills += 1
 
     def _delay_letters(self) -> None:
-        """Let the brokers refuse the next letters of each partition for a while.
-
-        Letters that nobody waits for are still under way when the process dies.
-        """
-        for partition in range(PARTITIONS):
-            error = KafkaError.NOT_LEADER_FOR_PARTITION
-            self.group.cluster.push_partition_errors(DEAD_LETTERS, partition, PRODUCE, error)
+        """Letters that nobody waits for are then still under way when the process dies."""
+        self.group.broker.delay_writes(self.group.broker.dead_letters, PARTITIONS)
 
 
 def kill_all(group: ForkedGroup, plan: Sequence[Kill], *, records: int, seed: int) -> dict[str, int]:
@@ -144,6 +142,8 @@ def main() -> None:
     """Run one long round and print what was counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--broker", choices=["mock", "kafka"], default="mock")
+    parser.add_argument("--protocol", choices=["classic", "consumer"], default="classic", help="on a real broker")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -152,7 +152,8 @@ def main() -> None:
     began = time.monotonic()
     with (
         throw_away_home(arguments.database) as home,
-        ForkedGroup(home, batch=arguments.batch, bad_every=29) as group,
+        running_broker(arguments.broker, arguments.protocol) as broker,
+        ForkedGroup(home, broker, batch=arguments.batch, bad_every=29) as group,
     ):
         counted = kill_all(group, half_at_steps(arguments.kills), records=arguments.records, seed=arguments.seed)
     sys.stdout.write(f"{arguments.database}: {counted} in {time.monotonic() - began:.0f} s\n")

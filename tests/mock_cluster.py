@@ -66,6 +66,22 @@ class MockCluster(Broker):
             self._lib.rd_kafka_destroy(self._owner)
             self._owner = self._handle = 0
 
+    def quick_group(self) -> dict[str, str]:
+        """Let two that start together join together.
+
+        The coordinator lets a rebalance wait a second less than the session timeout, and a client takes up to a second
+        to join again.
+        """
+        self.group_initial_rebalance_delay_ms(500)
+        return {"session.timeout.ms": "2200", "heartbeat.interval.ms": "100"}
+
+    def forget_member(self, member: str) -> None:
+        self.leave_group(self.group, member)
+
+    def delay_writes(self, topic: str, partitions: int) -> None:
+        for partition in range(partitions):
+            self.push_partition_errors(topic, partition, PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION)
+
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:  # noqa: ARG002 # see below
         """Create a topic; one replica per partition, and no configuration, which mock brokers have not."""
         check(self._lib.rd_kafka_mock_topic_create(self._open, name.encode(), partitions, 1))

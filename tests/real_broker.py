@@ -12,6 +12,7 @@ from broker import Broker
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined] # documented, not declared
 from confluent_kafka.cimpl import NewPartitions, NewTopic
+from kafka_server import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from asset_consumer.librdkafka import GroupProtocol
 
 WITHIN_S = 20.0
+SHORTEST_SESSION_MS = SETTINGS["group.min.session.timeout.ms"]
 
 
 class RealBroker(Broker):
@@ -34,6 +36,19 @@ class RealBroker(Broker):
         self.bootstrap, self._server, self.group_protocol = bootstrap, server, group_protocol
         self.prefix = f"asset-bridge-test-{uuid4().hex[:8]}."
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0})
+
+    def quick_group(self) -> dict[str, str]:
+        """The shortest session that our own broker allows; another one's may be longer."""
+        if self.group_protocol == "consumer":
+            self._configure(ResourceType.GROUP, self.group, consumer_session_timeout_ms=SHORTEST_SESSION_MS)
+            return {}
+        return {"session.timeout.ms": SHORTEST_SESSION_MS, "heartbeat.interval.ms": "100"}
+
+    def forget_member(self, member: str) -> None:
+        """A broker finds out by the session timeout."""
+
+    def delay_writes(self, topic: str, partitions: int) -> None:
+        """A broker that is well refuses nothing."""
 
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Create a topic, and wait until the broker says where all of its partitions are."""
@@ -52,11 +67,14 @@ class RealBroker(Broker):
 
     def configure_topic(self, name: str, **config: str) -> None:
         """Change a topic's configuration; `_` for `.`."""
+        self._configure(ResourceType.TOPIC, name, **config)
+
+    def _configure(self, kind: ResourceType, name: str, **config: str) -> None:
         entries = [
             ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
             for key, value in config.items()
         ]
-        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        resource = ConfigResource(kind, name, incremental_configs=entries)
         self._admin.incremental_alter_configs([resource])[resource].result(WITHIN_S)
 
     def add_partitions(self, name: str, total: int) -> None:

@@ -236,10 +236,9 @@ def test_poll_interval_that_would_evict_a_slow_consumer_is_refused(value: str) -
 def test_what_the_brokers_decide_with_the_new_group_protocol_is_refused_with_their_setting(name: str) -> None:
     given = {f"KAFKA__LIBRDKAFKA__{name}": "6000"}
     assert from_env(**given, KAFKA__GROUP_PROTOCOL="classic").kafka.librdkafka_plain()
-    theirs = f"group.consumer.{name.lower().replace('_', '.')}"
+    words = f"the brokers decide it (group.consumer.{name.lower().replace('_', '.')})."
     assert problems_of(**given, KAFKA__GROUP_PROTOCOL="consumer") == [
-        f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name} is not taken with the group protocol consumer:"
-        f" the brokers decide it ({theirs})."
+        f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name} is not taken with the group protocol consumer: {words}"
     ]
 
 

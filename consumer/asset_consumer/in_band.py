@@ -14,6 +14,8 @@ from confluent_kafka import KafkaError, KafkaException
 from asset_consumer import happenings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from confluent_kafka import Consumer
 
     from asset_consumer.lane import Lane
@@ -52,6 +54,13 @@ class BrokerWatch:
         if topic not in self.troubles:
             happenings.broker_trouble(topic, error)
         self.troubles[topic] = error.name()
+
+    def without_missing(self, seen: Mapping[str, str | KafkaError]) -> dict[str, str]:
+        """Note topics that are not there, of which the client says nothing with the group protocol `consumer`."""
+        for topic, log in seen.items():
+            if isinstance(log, KafkaError):
+                self.trouble(topic, log)
+        return {topic: log for topic, log in seen.items() if isinstance(log, str)}
 
     def heard(self, topic: str | None) -> None:
         """A record arrived: its topic is well, and so is a broker."""

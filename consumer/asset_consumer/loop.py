@@ -91,7 +91,8 @@ class ConsumerLoop:
         self._health.beat()
         idle = self._outage is not None or not self._collect()
         self._poll(POLL_S if idle else 0)
-        self._look_at_topics()
+        logs = self._brokers.without_missing(self._topic_ids.seen_on_the_way(self._road.options.topics))
+        leave_old_logs(self._assignment.lanes.values(), logs)
         self._position()
         self._work()
         self._assignment.pause_where(self._waits)
@@ -125,16 +126,6 @@ class ConsumerLoop:
         elif lane is not None:
             self._brokers.heard(message.topic())
             lane.add(classify(self._road.options, Record.from_message(message)))
-
-    def _look_at_topics(self) -> None:
-        """Topics that are gone, of which the group protocol `consumer` says nothing, and those that were made anew."""
-        logs: dict[str, str] = {}
-        for topic, seen in self._topic_ids.seen_on_the_way(self._road.options.topics).items():
-            if isinstance(seen, str):
-                logs[topic] = seen
-            else:
-                self._brokers.trouble(topic, seen)
-        leave_old_logs(self._assignment.lanes.values(), logs)
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
