@@ -13,6 +13,7 @@ def group_member(broker: Broker, topic: str, **config: object) -> Consumer:
     consumer = Consumer({
         "bootstrap.servers": broker.bootstrap,
         "group.id": broker.group,
+        "group.protocol": broker.group_protocol,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "fetch.wait.max.ms": 10,

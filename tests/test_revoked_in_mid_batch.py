@@ -9,6 +9,8 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
+from broker import Broker
+from brokers import each_group_protocol
 from consuming import eventually
 from databases import Database
 from forked import Forked
@@ -42,11 +44,15 @@ def patient_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers_lock, "IDLE_MS", 0)
 
 
+@pytest.mark.fault("Partitions taken away while their batch waits for the database", "P1", "P2", "P6")
+@each_group_protocol
 @pytest.mark.usefixtures("patient_lock")
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "alive"])
-def test_what_is_open_when_its_partitions_go_is_recorded_once(database: Database, *, killed: bool) -> None:
+def test_what_is_open_when_its_partitions_go_is_recorded_once(
+    broker: Broker, database: Database, *, killed: bool
+) -> None:
     home = database.new_home()
-    with ForkedGroup(home) as group:
+    with ForkedGroup(home, broker) as group:
         first = group.start()
         first.ready()
         newcomer = start_newcomer(group)
@@ -62,7 +68,8 @@ def test_what_is_open_when_its_partitions_go_is_recorded_once(database: Database
                 first.killed_at("revoked")
                 group.end(first)
             else:
-                eventually(lambda: '"dead_lettered"' in newcomer.err)  # now both wait, mostly with the same records
+                # Now both wait, mostly with the same records.
+                eventually(lambda: '"dead_lettered"' in newcomer.err, timeout_s=60)
             group.accounts.check()
         group.settled()
         group.leave(*group.running)

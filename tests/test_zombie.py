@@ -7,6 +7,8 @@ from contextlib import closing
 from signal import SIGCONT, SIGSTOP
 
 import pytest
+from broker import Broker
+from brokers import each_group_protocol
 from consuming import eventually
 from databases import Database, PostgresDatabases
 from forked import Forked
@@ -15,7 +17,7 @@ from postgres import WAITING
 
 pytestmark = [pytest.mark.heavy]
 
-IDLE_MS = 2000
+IDLE_MS = 4000
 """Instead of ten seconds (`writers_lock.IDLE_MS`), after which PostgreSQL rolls a silent writer back."""
 
 
@@ -46,8 +48,16 @@ def goes_on_alone(group: ForkedGroup, zombie: Forked, other: Forked) -> None:
     group.accounts.close()
 
 
-def test_who_froze_before_its_transaction_is_fenced(database: Database) -> None:
-    with ForkedGroup(database.new_home()) as group:
+def waits_for_the_lock(group: ForkedGroup, postgres: PostgresDatabases) -> bool:
+    """Whether one that runs waits for the writers' lock; it is fed, since it may have done its part before."""
+    group.feed(10)
+    return bool(postgres.server.execute(WAITING))
+
+
+@pytest.mark.fault("A consumer frozen before its transaction, and woken later", "P1", "P2", "P6")
+@each_group_protocol
+def test_who_froze_before_its_transaction_is_fenced(broker: Broker, database: Database) -> None:
+    with ForkedGroup(database.new_home(), broker) as group:
         zombie = group.start()
         zombie.ready()
         freeze(group, zombie, "handling")
@@ -61,8 +71,12 @@ def test_who_froze_before_its_transaction_is_fenced(database: Database) -> None:
         goes_on_alone(group, zombie, second)
 
 
-def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_successor(database: Database) -> None:
-    with ForkedGroup(database.new_home()) as group:
+@pytest.mark.fault("A consumer frozen while it finds out where to begin, and woken later", "P1", "P2", "P6")
+@each_group_protocol
+def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_successor(
+    broker: Broker, database: Database
+) -> None:
+    with ForkedGroup(database.new_home(), broker) as group:
         zombie = group.start()
         freeze(group, zombie, "placing")
 
@@ -74,15 +88,17 @@ def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_suc
         goes_on_alone(group, zombie, second)
 
 
+@pytest.mark.fault("A consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
+@each_group_protocol
 def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
-    postgresql: Database, postgres: PostgresDatabases
+    broker: Broker, postgresql: Database, postgres: PostgresDatabases
 ) -> None:
-    with ForkedGroup(postgresql.new_home()) as group:
+    with ForkedGroup(postgresql.new_home(), broker) as group:
         zombie, second = group.start(idle_ms=IDLE_MS), group.start()
         group.balanced()
         freeze(group, zombie, "rows_written")
 
-        eventually(lambda: postgres.server.execute(WAITING))  # the second one, for the writers' lock
+        eventually(lambda: waits_for_the_lock(group, postgres))
         group.settled()
 
         woken(group, zombie)
@@ -90,9 +106,11 @@ def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
         goes_on_alone(group, zombie, second)
 
 
-def test_who_froze_inside_its_transaction_keeps_everybody_waiting_on_sqlite(sqlite: Database) -> None:
+@pytest.mark.fault("A consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
+@each_group_protocol
+def test_who_froze_inside_its_transaction_keeps_everybody_waiting_on_sqlite(broker: Broker, sqlite: Database) -> None:
     home = sqlite.new_home()
-    with ForkedGroup(home) as group:
+    with ForkedGroup(home, broker) as group:
         zombie, second = group.start(), group.start()
         group.balanced()
         freeze(group, zombie, "rows_written")

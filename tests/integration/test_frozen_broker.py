@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from brokers import both_group_protocols
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
@@ -29,6 +30,7 @@ def numbers(instance: DagsterInstance) -> list[int]:
     return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
+@both_group_protocols
 def test_a_broker_that_hangs_for_longer_than_the_session_costs_nothing(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters)
@@ -48,6 +50,7 @@ def test_a_broker_that_hangs_for_longer_than_the_session_costs_nothing(kafka: Re
     assert len(consume_all(kafka.bootstrap, kafka.dead_letters, 1)) == 1
 
 
+@both_group_protocols
 def test_consume_is_out_within_its_deadline_when_the_broker_hangs(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters, 1, {"max.message.bytes": "1200000"})

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from brokers import both_group_protocols
 from consuming import committed, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
@@ -27,6 +28,7 @@ def run(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, 
         return process.wait(START_S), "".join(process.out + process.err)
 
 
+@both_group_protocols
 def test_a_reset_is_refused_while_the_group_has_members_and_followed_after(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters, 1, {"max.message.bytes": "1200000"})

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from broker import Broker
+from brokers import each_group_protocol
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from group_member import group_member, next_value, poll_until
 from mock_cluster import produce
@@ -48,9 +49,10 @@ def test_one_bad_partition_fails_the_call_though_the_others_are_committed(broker
         assert committed(consumer, topic) == 3
 
 
+@each_group_protocol
 def test_a_member_may_commit_a_partition_that_another_member_owns(broker: Broker, topic: str) -> None:
-    strategy = {"partition.assignment.strategy": "cooperative-sticky"}
-    cooperative = {**strategy, "session.timeout.ms": broker.session_timeout_ms}
+    strategy = {"partition.assignment.strategy": "cooperative-sticky"} if broker.group_protocol == "classic" else {}
+    cooperative = {**strategy, **broker.session}
     with closing(group_member(broker, topic, **cooperative)) as first:
         poll_until(lambda: len(first.assignment()) == 2, first)
         with closing(group_member(broker, topic, **cooperative)) as second:
