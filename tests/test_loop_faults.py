@@ -21,7 +21,7 @@ from consuming import (
 )
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from mock_cluster import MockCluster, Sent, consume_all, produce
+from mock_cluster import OFFSET_COMMIT, MockCluster, Sent, consume_all, produce
 
 from asset_consumer import backoff, loop, settle
 from asset_consumer.assignment import Assignment
@@ -325,6 +325,20 @@ def test_what_is_about_to_go_is_committed_before_the_call_returns(broker: Broker
     (answer,) = client.committed([TopicPartition(topic, 0)], timeout=10)
     client.close()
     assert (answer.offset, answer.metadata) == (2, "mark")
+
+
+@pytest.mark.parametrize("refusal", [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH])
+def test_a_commit_that_is_refused_for_a_moment_only_is_made_again(cluster: MockCluster, refusal: int) -> None:
+    cluster.create_topic(cluster.topic)
+    client = group_client(cluster)
+    lane = Lane(cluster.topic, 0)
+    lane.begin(2)
+    cluster.push_request_errors(OFFSET_COMMIT, refusal)
+
+    Commits(lambda *_: lane, "mark").commit_and_wait(client, [lane])
+
+    client.close()
+    assert committed_offsets(cluster) == [2]
 
 
 def test_a_lane_takes_each_record_once_and_none_before_it_is_positioned() -> None:

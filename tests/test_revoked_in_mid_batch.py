@@ -60,7 +60,8 @@ def test_what_is_open_when_its_partitions_go_is_recorded_once(
             first.signal(SIGSTOP)  # so that one fetch brings records of every partition
             group.feed(60)
             first.signal(SIGCONT)
-            eventually(lambda: '"dead_lettered"' in first.err)  # what comes next is its transaction
+            # What comes next is its transaction.
+            eventually(lambda: '"dead_lettered"' in first.err, timeout_s=60)
             if killed:
                 first.strike("revoked")
             newcomer.signal(SIGCONT)

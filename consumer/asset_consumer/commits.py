@@ -35,6 +35,7 @@ RETRY_EVERY_S = 0.05
 
 _SOON_OVER = {
     KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.STALE_MEMBER_EPOCH,  # by the group protocol `consumer`: the next heartbeat brings the new one
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
