@@ -10,7 +10,7 @@ from kills import AT_WORK, every_step, kill_all
 pytestmark = [pytest.mark.heavy]
 
 
-@pytest.mark.fault("A consumer killed at each step of its work", "P1", "P2", "P6")
+@pytest.mark.fault("consumer killed at each step of its work", "P1", "P2", "P6")
 @pytest.mark.timeout(300)
 def test_killed_at_every_step_nothing_is_lost_and_nothing_recorded_twice(database: Database) -> None:
     with ForkedGroup(database.new_home()) as group:

@@ -175,7 +175,7 @@ def test_consume_refuses_a_group_protocol_that_the_brokers_do_not_serve(cluster:
     cluster.push_request_errors(CONSUMER_GROUP_HEARTBEAT, KafkaError.UNSUPPORTED_VERSION)
     environment = kafka_environment(two_topics(cluster), ASSET_BRIDGE_KAFKA__GROUP_PROTOCOL="consumer")
     with Process("consume", home=tmp_path, environment=environment) as process:
-        assert process.wait(30) == 78
+        assert process.wait(START_S) == 78
 
     (line,) = [line for line in process.err if line.startswith("asset-bridge:")]
     assert "do not serve the group protocol consumer" in line

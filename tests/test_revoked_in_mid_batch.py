@@ -44,7 +44,7 @@ def patient_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers_lock, "IDLE_MS", 0)
 
 
-@pytest.mark.fault("Partitions taken away while their batch waits for the database", "P1", "P2", "P6")
+@pytest.mark.fault("partitions taken away while their batch waits for the database", "P1", "P2", "P6")
 @each_group_protocol
 @pytest.mark.usefixtures("patient_lock")
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "alive"])

@@ -54,7 +54,7 @@ def waits_for_the_lock(group: ForkedGroup, postgres: PostgresDatabases) -> bool:
     return bool(postgres.server.execute(WAITING))
 
 
-@pytest.mark.fault("A consumer frozen before its transaction, and woken later", "P1", "P2", "P6")
+@pytest.mark.fault("consumer frozen before its transaction, and woken later", "P1", "P2", "P6")
 @each_group_protocol
 def test_who_froze_before_its_transaction_is_fenced(broker: Broker, database: Database) -> None:
     with ForkedGroup(database.new_home(), broker) as group:
@@ -71,7 +71,7 @@ def test_who_froze_before_its_transaction_is_fenced(broker: Broker, database: Da
         goes_on_alone(group, zombie, second)
 
 
-@pytest.mark.fault("A consumer frozen while it finds out where to begin, and woken later", "P1", "P2", "P6")
+@pytest.mark.fault("consumer frozen while it finds out where to begin, and woken later", "P1", "P2", "P6")
 @each_group_protocol
 def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_successor(
     broker: Broker, database: Database
@@ -88,7 +88,7 @@ def test_who_froze_while_finding_out_where_to_begin_leaves_the_ledger_to_its_suc
         goes_on_alone(group, zombie, second)
 
 
-@pytest.mark.fault("A consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
+@pytest.mark.fault("consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
 @each_group_protocol
 def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
     broker: Broker, postgresql: Database, postgres: PostgresDatabases
@@ -106,7 +106,7 @@ def test_who_froze_inside_its_transaction_is_rolled_back_by_postgresql(
         goes_on_alone(group, zombie, second)
 
 
-@pytest.mark.fault("A consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
+@pytest.mark.fault("consumer frozen inside its transaction, and woken later", "P1", "P2", "P6")
 @each_group_protocol
 def test_who_froze_inside_its_transaction_keeps_everybody_waiting_on_sqlite(broker: Broker, sqlite: Database) -> None:
     home = sqlite.new_home()

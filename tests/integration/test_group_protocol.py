@@ -28,7 +28,7 @@ def event(number: int) -> bytes:
     return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
 
 
-@pytest.mark.fault("The group protocol changed under a group, member by member", "P1", "P2", "P6")
+@pytest.mark.fault("group protocol changed under a group, member by member", "P1", "P2", "P6")
 @pytest.mark.parametrize(("old", "new"), [("classic", "consumer"), ("consumer", "classic")])
 def test_a_group_changes_its_protocol_member_by_member_while_it_consumes(
     kafka: RealBroker, tmp_path: Path, old: GroupProtocol, new: GroupProtocol

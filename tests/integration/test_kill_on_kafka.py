@@ -12,7 +12,7 @@ from real_broker import RealBroker
 pytestmark = [pytest.mark.kafka, pytest.mark.heavy]
 
 
-@pytest.mark.fault("A consumer killed at each step of its work", "P1", "P2", "P6")
+@pytest.mark.fault("consumer killed at each step of its work", "P1", "P2", "P6")
 @pytest.mark.timeout(300)
 @both_group_protocols
 def test_killed_at_every_step_nothing_is_lost_and_nothing_recorded_twice(kafka: RealBroker, sqlite: Database) -> None:
