@@ -53,9 +53,6 @@ class ForkedGroup:
         """Start one more consumer, with settings of its own beside those of all."""
         environment = {
             **(settings or {}),
-            "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.cluster.bootstrap,
-            "ASSET_BRIDGE_KAFKA__GROUP_ID": GROUP,
-            "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
             **kafka_environment(self.broker),
             "ASSET_BRIDGE_KAFKA__BATCH_MAX_RECORDS": str(self._batch),
             "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__FETCH_WAIT_MAX_MS": "20",

@@ -54,6 +54,7 @@ def test_a_group_changes_its_protocol_member_by_member_while_it_consumes(
         eventually(lambda: first.owned == second.owned == PARTITIONS // 2, timeout_s=60)
         consumed()
         first.stop()
+        eventually(lambda: second.owned == PARTITIONS, timeout_s=60)  # no rebalance is under way any more
         third = join(new)
         eventually(lambda: second.owned == third.owned == PARTITIONS // 2, timeout_s=60)
         consumed()
