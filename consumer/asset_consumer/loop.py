@@ -89,8 +89,7 @@ class ConsumerLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        idle = self._outage is not None or not self._collect()
-        self._poll(POLL_S if idle else 0)
+        self._poll(0 if self._outage is None and self._collect() else POLL_S)
         logs = self._brokers.without_missing(self._topic_ids.seen_on_the_way(self._road.options.topics))
         leave_old_logs(self._assignment.lanes.values(), logs)
         self._position()
