@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
@@ -75,6 +76,13 @@ def kafka_server(_kafka_server: tuple[str, ThrowAwayKafka | None] | None) -> tup
 def _kafka_server() -> Iterator[tuple[str, ThrowAwayKafka | None] | None]:
     with running_kafka() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def jars() -> Path:
+    """What a broker of a test's own is started from."""
+    found = cached()
+    return found if found is not None and find_java() is not None else missing("kafka", _MISSING)
 
 
 @contextmanager

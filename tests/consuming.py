@@ -138,7 +138,8 @@ class RunningConsumer:
         self.health = Health(max_beat_age_s=max_beat_age_s)
         self._dead_letters = DeadLetterProducer(
             producer_config(
-                bootstrap_servers=broker.bootstrap, passthrough={"message.timeout.ms": str(delivery_timeout_ms)}
+                bootstrap_servers=broker.bootstrap,
+                passthrough={"message.timeout.ms": str(delivery_timeout_ms), **(librdkafka or {})},
             ),
             group=broker.group,
             app="test/1",

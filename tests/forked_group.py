@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,14 +12,11 @@ from broker import Broker
 from consuming import eventually
 from dagster import DagsterInstance
 from forked import Forked
-from mock_cluster import MockCluster, Sent, produce
+from mock_cluster import MockCluster
 from processes import kafka_environment
 
 PARTITIONS = 6
 """Three for each of two consumers, so that each has to give one up when a third joins."""
-
-_BAD = b'{"event_type": "asset_check", "asset_key": "a"}'
-_KINDS = (b'"asset_materialization"', b'"asset_observation"', b'"asset_check", "check_name": "c", "passed": true')
 
 
 class ForkedGroup:
@@ -30,16 +26,15 @@ class ForkedGroup:
     """
 
     def __init__(self, home: Path, broker: Broker | None = None, *, batch: int = 30, bad_every: int = 7) -> None:
-        self._home, self._batch, self._bad_every = home, batch, bad_every
+        self._home, self._batch = home, batch
         self._open = ExitStack()
         self.broker = broker or self._open.enter_context(MockCluster())
         self._session = self.broker.quick_group()
         self.broker.create_topic(self.broker.topic, PARTITIONS)
         self.broker.create_topic(self.broker.dead_letters, PARTITIONS, {"max.message.bytes": "1200000"})
         instance = self._open.enter_context(DagsterInstance.from_config(str(home)))
-        self.accounts = Accounts(self.broker, instance, PARTITIONS)
+        self.accounts = Accounts(self.broker, instance, PARTITIONS, bad_every)
         self.running: list[Forked] = []
-        self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         return self
@@ -77,14 +72,7 @@ class ForkedGroup:
 
     def feed(self, count: int) -> None:
         """Produce records to all partitions in turn."""
-        numbers = list(itertools.islice(self._numbers, count))
-        bad = [number % self._bad_every == 0 for number in numbers]
-        sent = [
-            Sent(_BAD if is_bad else _good(number), partition=number % PARTITIONS)
-            for number, is_bad in zip(numbers, bad, strict=True)
-        ]
-        for place, is_bad in zip(produce(self.broker.bootstrap, self.broker.topic, *sent), bad, strict=True):
-            (self.accounts.bad if is_bad else self.accounts.good).add(place)
+        self.accounts.feed(count)
 
     def settled(self, timeout_s: float = 30) -> None:
         """Wait until Kafka has been told that everything is done."""
@@ -107,8 +95,3 @@ class ForkedGroup:
         assert {process.wait() for process in processes} == {0}
         for process in processes:
             self.end(process)
-
-
-def _good(number: int) -> bytes:
-    kind = _KINDS[number % len(_KINDS)]
-    return b'{"event_type": %b, "asset_key": ["a", "%d"], "metadata": {"n": %d}}' % (kind, number % 20, number)

@@ -1,6 +1,6 @@
-"""A throw-away Apache Kafka: one broker in KRaft mode on loopback, from the jars in the cache (`kafka_jars.py`).
+"""A throw-away Apache Kafka: brokers in KRaft mode on loopback, from the jars in the cache (`kafka_jars.py`).
 
-The broker is a child of this process and dies with it. By hand, for as long as wanted:
+A broker is a child of this process and dies with it. By hand, for as long as wanted:
 
     python tests/kafka_server.py      fetches the jars when need be, prints the bootstrap address; Ctrl-C ends it
 """
@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from kafka_jars import fetch
@@ -52,29 +53,59 @@ SETTINGS = {
 }
 """What differs from a broker's defaults: one copy and one partition of what is internal, quick groups and restarts."""
 
+MORE_LISTENERS = "more.listeners"
+"""Among the settings of a broker: what is added to `listeners`, whose ports are chosen here."""
+
 
 class ThrowAwayKafka:
     """A broker with its data in a folder of its own, on ports of its own; may be stopped and started again."""
 
     def __init__(self, jars: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Start one broker, its own controller, and wait until it answers."""
+        broker, controller = free_ports(2)
+        self._prepare(jars, 1, broker, {1: controller}, settings or {})
+        self._format().wait(START_S)
+        self.start()
+
+    @classmethod
+    def quorum(cls, jars: Path, brokers: int, settings: Mapping[str, str]) -> dict[int, Self]:
+        """Brokers by their ids, each of them a controller too: as long as most of them are there, all goes on."""
+        ports = free_ports(2 * brokers)
+        controllers = dict(enumerate(ports[brokers:], 1))
+        nodes = {node: cls.__new__(cls) for node in controllers}
+        for (node, one), port in zip(nodes.items(), ports, strict=False):
+            one._prepare(jars, node, port, controllers, settings)
+        for formatting in [one._format() for one in nodes.values()]:
+            formatting.wait(START_S)
+        for one in nodes.values():
+            one.launch()
+        for one in nodes.values():
+            one.wait()
+        return nodes
+
+    def _prepare(
+        self, jars: Path, node: int, port: int, controllers: Mapping[int, int], settings: Mapping[str, str]
+    ) -> None:
         self._java = [find_java() or "java", *_JVM, "-cp", f"{jars}/*"]
         self._folder = Path(tempfile.mkdtemp(prefix="asset-bridge-kafka-"))
-        broker, controller = free_ports(2)
-        self.bootstrap = f"127.0.0.1:{broker}"
+        self.bootstrap = f"127.0.0.1:{port}"
         properties = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "node.id": str(node),
+            "controller.quorum.voters": ",".join(f"{voter}@127.0.0.1:{at}" for voter, at in controllers.items()),
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controllers[node]}",
             "log.dirs": str(self._folder / "data"),
             **SETTINGS,
-            **(settings or {}),
+            **settings,
         }
+        if more := properties.pop(MORE_LISTENERS, None):
+            properties["listeners"] += f",{more}"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         self._process: subprocess.Popen[bytes] | None = None
-        self._run("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)).wait(START_S)
-        self.start()
+
+    def _format(self) -> subprocess.Popen[bytes]:
+        return self._run("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties))
 
     @property
     def _properties(self) -> Path:
@@ -87,9 +118,18 @@ class ThrowAwayKafka:
 
     def start(self) -> None:
         """Start the broker and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the broker."""
         self._process = self._run("kafka.Kafka", str(self._properties))
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         deadline = time.monotonic() + START_S
         while not serves_groups(self.bootstrap):
+            assert self._process is not None
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < deadline, "Kafka does not answer"
 

@@ -29,6 +29,7 @@ class RealBroker(Broker):
     """The shared broker under one test's names; `server` where it is ours to stop."""
 
     session_timeout_ms = 6000  # a broker's own least, unless it is told otherwise
+    replicas = 1
 
     def __init__(
         self, bootstrap: str, server: ThrowAwayKafka | None = None, group_protocol: GroupProtocol = "classic"
@@ -52,7 +53,7 @@ class RealBroker(Broker):
 
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Create a topic, and wait until the broker says where all of its partitions are."""
-        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
+        topic = NewTopic(name, partitions, self.replicas, config=dict(config or {}))
         self._admin.create_topics([topic])[name].result(WITHIN_S)
         self._until(lambda: self._leaders(name) == partitions)
 

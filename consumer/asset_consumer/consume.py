@@ -57,7 +57,7 @@ def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], No
     management.start()
     try:
         with open_reporting(settings, stop) as (reporting, _):
-            wait_for_topics(settings, stop)
+            wait_for_topics(settings, health, stop)
             run_consumer(settings, reporting, health, stop, ready)
     except Stopped:
         pass

@@ -46,8 +46,10 @@ class BrokerWatch:
         """Take an error from the client's background threads; called within `poll`, so it must not raise."""
         if is_fatal(error):
             self._fatal = error
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 # see above
+        elif error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 # see above
             self.trouble("", error)
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and "" not in self.troubles:  # noqa: SLF001 # see above
+            self.trouble("", error)  # it follows on a refused login too, and says less
 
     def trouble(self, topic: str, error: KafkaError) -> None:
         """Note what is wrong with a topic, and say so once."""

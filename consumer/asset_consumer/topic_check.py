@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from asset_consumer.backoff import held
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     import threading
 
     from asset_consumer.settings import Settings
+    from asset_reporting.health import Health
 
 _log = logging.getLogger("asset_bridge.consumer")
+
+_LOGIN_REFUSED = "they refuse the login (_AUTHENTICATION): look at the sasl properties under kafka.librdkafka"
 
 
 def topic_problems(settings: Settings) -> list[Problem]:
@@ -30,15 +33,21 @@ def topic_problems(settings: Settings) -> list[Problem]:
     """
     kafka = settings.kafka
     check_clients(settings)
-    admin = AdminClient(
-        admin_config(
-            bootstrap_servers=kafka.bootstrap_servers or "",
-            client_id=kafka.client_id,
-            passthrough=kafka.librdkafka_plain(),
-        )
+    config = admin_config(
+        bootstrap_servers=kafka.bootstrap_servers or "",
+        client_id=kafka.client_id,
+        passthrough=kafka.librdkafka_plain(),
     )
+    heard: list[KafkaError] = []
+    config["error_cb"] = heard.append
+    admin = AdminClient(config)
     pairs = [(topic.name, kafka.dead_letter_topic_of(topic.name)) for topic in kafka.topics]
-    facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
+    try:
+        facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
+    except BrokersUnavailableError:
+        if any(error.code() == KafkaError._AUTHENTICATION for error in heard):  # noqa: SLF001 # the client's public codes are named so
+            raise BrokersUnavailableError(_LOGIN_REFUSED) from None
+        raise
     return problems([(facts[source], facts[dead]) for source, dead in pairs])
 
 
@@ -65,14 +74,14 @@ def check_clients(settings: Settings) -> None:
         raise SettingsError([f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA (kafka.librdkafka): {error.args[0].str()}"]) from None
 
 
-def wait_for_topics(settings: Settings, stop: threading.Event) -> None:
+def wait_for_topics(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Return once the topics have been seen and can be used; what is only worth knowing is logged.
 
     Raises:
         SettingsError: The topics cannot be used as they are; one sentence per problem.
         Stopped: `stop` was set while the brokers did not answer.
     """
-    found = _ask_until_answered(settings, stop)
+    found = _ask_until_answered(settings, health, stop)
     refusals = [f"{problem.code}: {problem.message}" for problem in found if problem.refuses]
     if refusals:
         raise SettingsError(refusals)
@@ -80,7 +89,7 @@ def wait_for_topics(settings: Settings, stop: threading.Event) -> None:
         _log.warning(problem.message, extra={"happening": "topic_remark", "code": problem.code})
 
 
-def _ask_until_answered(settings: Settings, stop: threading.Event) -> list[Problem]:
+def _ask_until_answered(settings: Settings, health: Health, stop: threading.Event) -> list[Problem]:
     waiting = held("")
     while True:
         try:
@@ -89,6 +98,7 @@ def _ask_until_answered(settings: Settings, stop: threading.Event) -> list[Probl
             if not waiting.reason:
                 _log.warning("Waiting for Kafka: %s.", error, extra={"happening": "waiting_for_brokers"})
             waiting.again(str(error))
+            health.set("broker", ok=False, reason=str(error))
         while not waiting.due:
             if stop.wait(0.1):
                 raise Stopped
