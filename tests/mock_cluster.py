@@ -215,6 +215,7 @@ def produce(bootstrap: str, topic: str, *records: Sent | bytes | None) -> list[t
             "partitioner": "murmur2_random",
             "topic.metadata.propagation.max.ms": 1000,
             "message.timeout.ms": 10_000,
+            "message.max.bytes": 100_000_000,  # the topic's own limit decides
             "log_level": 0,
         }
     )

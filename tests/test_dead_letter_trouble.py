@@ -80,6 +80,7 @@ def test_letter_too_large_for_the_client_is_made_smaller_too(broker: Broker, pro
 # Brokers gone, full queues, fatal errors
 
 
+@pytest.mark.fault("broker gone while letters are sent", "P1")
 def test_dead_broker_fails_every_letter_within_the_time_limit_and_heals(broker: Broker, producers: Producers) -> None:
     broker.create_topic(broker.dead_letters, 4)
     producer = producers.open(broker, message_timeout_ms="2000", reconnect_backoff_max_ms="100")
@@ -103,6 +104,7 @@ def test_broker_that_dies_with_letters_under_way_fails_them_after_the_message_ti
     assert producer.send(letters(cluster.dead_letters, RECORD, RECORD)) == ["dlq.unavailable: _MSG_TIMED_OUT"] * 2
 
 
+@pytest.mark.fault("dead-letter queue full", "P1")
 def test_full_queue_is_waited_out(broker: Broker, producers: Producers) -> None:
     broker.create_topic(broker.dead_letters, 4)
     producer = producers.open(broker, queue_buffering_max_messages="3")
@@ -122,6 +124,7 @@ def test_full_queue_that_never_drains_is_reported(cluster: MockCluster, producer
     eventually_acknowledged(producer, cluster.dead_letters)
 
 
+@pytest.mark.fault("dead-letter producer fails fatally", "P1")
 def test_fatal_error_is_overcome_by_a_new_producer(cluster: MockCluster, producers: Producers) -> None:
     cluster.create_topic(cluster.dead_letters, 4)
     cluster.push_request_errors(INIT_PRODUCER_ID, KafkaError.PRODUCER_FENCED)
@@ -138,6 +141,7 @@ def test_second_fatal_error_in_a_row_ends_the_process_by_name(cluster: MockClust
         producer.send(letters(cluster.dead_letters, RECORD))
 
 
+@pytest.mark.fault("right to write refused as the producer starts", "P1")
 def test_missing_right_to_write_is_reported_not_raised_and_heals(cluster: MockCluster, producers: Producers) -> None:
     cluster.create_topic(cluster.dead_letters, 4)
     cluster.push_request_errors(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 3)

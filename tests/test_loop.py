@@ -167,6 +167,7 @@ def test_a_storage_that_hangs_does_not_cost_the_group_membership(
     assert numbers(instance) == [0, 1, 2]
 
 
+@pytest.mark.fault("dead-letter topic missing from the start", "P1", "P4", "P7")
 def test_a_failing_dead_letter_topic_holds_the_offset_says_why_and_heals(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_failing_dead_letter_topic_holds_the_offset_says_why_and_heals(
     assert len(consume_all(broker.bootstrap, broker.dead_letters, 1)) >= 1
 
 
+@pytest.mark.fault("dead letters of one partition cannot be written", "P1", "P6")
 def test_one_held_partition_does_not_hold_the_others(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -202,6 +204,7 @@ def test_one_held_partition_does_not_hold_the_others(
     assert numbers(instance) == list(range(8))
 
 
+@pytest.mark.fault("dead letters refused in the middle of a batch", "P1", "P6")
 def test_the_committed_offset_never_passes_an_open_dead_letter(
     cluster: MockCluster, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -299,6 +302,7 @@ def test_a_group_without_offsets_stops_the_partition_when_told_so(
 
 @each_group_protocol
 @pytest.mark.parametrize(("policy", "expected"), [("error", []), ("earliest", [3, 4]), ("latest", [])])
+@pytest.mark.fault("offset outside the log at start", "P1", "P7")
 def test_an_offset_outside_the_log_is_never_skipped_in_silence(
     broker: Broker,
     topic: str,
@@ -328,6 +332,7 @@ def commit(broker: Broker, offset: int) -> None:
 
 
 @each_group_protocol
+@pytest.mark.fault("consumer joins and leaves in mid-drain", "P1", "P2", "P6")
 def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_without_repetition_where_promised(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -351,6 +356,7 @@ def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_with
 
 
 @each_group_protocol
+@pytest.mark.fault("partitions revoked while a batch is in flight", "P1", "P2")
 def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -372,6 +378,7 @@ def test_a_revocation_waits_for_the_batch_under_way_and_commits_it(
 
 
 @each_group_protocol
+@pytest.mark.fault("input topic missing", "P7")
 def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
     broker: Broker, topic: str, recorder: FaultyRecorder
 ) -> None:
@@ -385,6 +392,7 @@ def test_an_unknown_input_topic_makes_the_consumer_unready_with_its_name(
 
 
 @each_group_protocol
+@pytest.mark.fault("brokers gone at rest, and back", "P1", "P7")
 def test_brokers_that_go_away_and_come_back_cost_nothing(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:

@@ -84,6 +84,7 @@ class Answers(FaultyRecorder):
         ]
 
 
+@pytest.mark.fault("partitions revoked while the storage hangs, the batch late", "P1", "P2")
 def test_a_rebalance_goes_through_while_the_storage_hangs_and_the_late_batch_is_fenced(
     broker: Broker, instance: DagsterInstance
 ) -> None:
@@ -268,6 +269,7 @@ class Destroying:
         return messages
 
 
+@pytest.mark.fault("client destroys fetched records", "P1", "P6")
 def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -281,6 +283,28 @@ def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
 
     assert destroying.failed
     assert numbers(instance) == list(range(50))
+
+
+@pytest.mark.parametrize(("policy", "recorded"), [("earliest", [0, 3, 4]), ("latest", [0, 4])])
+@pytest.mark.fault("offset falls out of the log while partitions are paused", "P1", "P2", "P7")
+def test_a_partition_whose_log_has_moved_on_meanwhile_is_fetched_again(
+    broker: Broker, topic: str, instance: DagsterInstance, policy: Any, recorded: list[int]
+) -> None:
+    recorder = FaultyRecorder(TransactionalRecorder(instance))
+    with RunningConsumer(broker, recorder, out_of_range=policy) as consumer:
+        recorder.gate.clear()
+        produce(broker.bootstrap, topic, event(0))
+        eventually(recorder.entered.is_set)
+        recorder.broken = "down"
+        recorder.gate.set()
+        eventually(lambda: consumer.reason("storage"))  # from now on nothing more is fetched
+        produce(broker.bootstrap, topic, *(event(n) for n in range(1, 4)))
+        broker.delete_records(topic, 0, 3)
+        recorder.broken = None
+        eventually(lambda: committed_offsets(broker) == [4])
+        produce(broker.bootstrap, topic, event(4))
+        eventually(lambda: numbers(instance) == recorded)
+        eventually(lambda: consumer.health.ready)
 
 
 @each_group_protocol

@@ -67,7 +67,7 @@ def position(
         _mark(consumer, unmarked, ledger)
         for lane, offset in begins.items():
             if offset is not None:
-                consumer.seek(TopicPartition(lane.topic, lane.partition, offset))
+                _seek(consumer, lane, offset)
                 lane.log = logs[lane]
                 lane.begin(offset)
     except KafkaException as error:
@@ -92,6 +92,24 @@ def _mark(consumer: Consumer, begins: Mapping[Lane, int | None], ledger: LedgerA
         for answer in consumer.commit(offsets=offsets, asynchronous=False):
             if answer.error:
                 raise KafkaException(answer.error)
+
+
+def _seek(consumer: Consumer, lane: Lane, offset: int) -> None:
+    """Let the client go on at `offset`, also where it has given the partition up.
+
+    It does so when an offset lies outside the log, and refuses to seek from then on, with _STATE (librdkafka 2.16):
+    only a partition that is assigned anew is fetched again.
+    """
+    place = TopicPartition(lane.topic, lane.partition, offset)
+    try:
+        consumer.seek(place)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 # the client's public codes are named so
+            raise
+        consumer.incremental_unassign([place])
+        consumer.incremental_assign([place])
+        consumer.pause([place])
+        lane.paused = True
 
 
 def leave_old_logs(lanes: Iterable[Lane], logs: Mapping[str, str]) -> None:

@@ -31,6 +31,7 @@ def numbers(instance: DagsterInstance) -> list[int]:
 
 
 @both_group_protocols
+@pytest.mark.fault("broker hangs for longer than the session timeout", "P1", "P2", "P3", "P6", "P7")
 def test_a_broker_that_hangs_for_longer_than_the_session_costs_nothing(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters)

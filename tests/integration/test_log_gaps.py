@@ -25,6 +25,7 @@ def numbers(instance: DagsterInstance) -> list[int]:
     return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
+@pytest.mark.fault("transactional topic with aborted records and markers", "P1", "P2", "P6")
 def test_only_what_was_committed_by_its_producer_is_recorded_and_once(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters)

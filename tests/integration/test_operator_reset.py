@@ -29,6 +29,7 @@ def run(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, 
 
 
 @both_group_protocols
+@pytest.mark.fault("operator resets the group, on a real broker", "P1")
 def test_a_reset_is_refused_while_the_group_has_members_and_followed_after(kafka: RealBroker, tmp_path: Path) -> None:
     kafka.create_topic(kafka.topic)
     kafka.create_topic(kafka.dead_letters, 1, {"max.message.bytes": "1200000"})
