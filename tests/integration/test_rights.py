@@ -13,7 +13,8 @@ import requests
 from accounts import Accounts
 from consuming import RunningConsumer, eventually
 from databases import Database
-from kafka_server import MORE_LISTENERS, ThrowAwayKafka, free_ports
+from kafka_server import MORE_LISTENERS, ThrowAwayKafka
+from ports import free_port
 from processes import Process, kafka_environment
 from real_broker import RealBroker
 from rights import Right, Rights
@@ -37,7 +38,7 @@ PARTITIONS = 2
 @pytest.fixture(scope="module")
 def guarded(jars: Path) -> Iterator[tuple[ThrowAwayKafka, str]]:
     """A broker, through whose plain door everything is allowed, and the address of the door with a lock."""
-    door = f"127.0.0.1:{free_ports(1)[0]}"
+    door = f"127.0.0.1:{free_port()}"
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"
     settings = {
         MORE_LISTENERS: f"SASL_PLAINTEXT://{door}",

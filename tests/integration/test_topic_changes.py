@@ -44,7 +44,7 @@ def test_partitions_that_are_added_are_consumed_from_their_beginning(kafka: Real
 
 
 @pytest.mark.parametrize("policy", ["error", "earliest", "latest"])
-@pytest.mark.fault("topic deleted under a running consumer, and made again", "P1", "P7")
+@pytest.mark.fault("topic deleted and made anew", "P1", "P7")
 def test_a_topic_that_is_made_again_is_judged_by_the_policy(
     kafka: RealBroker,
     sqlite: Database,
