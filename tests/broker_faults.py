@@ -1,4 +1,4 @@
-"""Fixtures of the tests that let a real broker go wrong."""
+"""Fixtures of the tests that let a real broker go wrong: what is drained, and how long is waited."""
 
 from __future__ import annotations
 
