@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from broker import Broker
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from mock_cluster import MockCluster
 
 from asset_consumer.budget import DeadLetterBudget
@@ -206,9 +206,28 @@ def committed(broker: Broker, partitions: int = 1, topic: str | None = None) -> 
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": broker.group, "log_level": 0})
     try:
         asked = [TopicPartition(topic or broker.topic, partition) for partition in range(partitions)]
-        return [(answer.offset, answer.metadata) for answer in consumer.committed(asked, timeout=10)]
+        return [(answer.offset, answer.metadata) for answer in _ask(lambda: consumer.committed(asked, timeout=10))]
     finally:
         consumer.close()
+
+
+_COORDINATOR_MOVES = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
+
+
+def _ask(question: Callable[[], list[TopicPartition]], within_s: float = 20.0) -> list[TopicPartition]:
+    """Ask the group's coordinator, again while it is on the move."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            if error.args[0].code() not in _COORDINATOR_MOVES or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def committed_offsets(broker: Broker, partitions: int = 1) -> list[int]:

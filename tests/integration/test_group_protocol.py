@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -54,9 +55,13 @@ def test_a_group_changes_its_protocol_member_by_member_while_it_consumes(
         eventually(lambda: first.owned == second.owned == PARTITIONS // 2, timeout_s=60)
         consumed()
         first.stop()
-        eventually(lambda: second.owned == PARTITIONS, timeout_s=60)  # no rebalance is under way any more
         third = join(new)
-        eventually(lambda: second.owned == third.owned == PARTITIONS // 2, timeout_s=60)
+        while second.owned != third.owned or third.owned == 0:
+            if third.failure is not None:  # in a rebalance by the old protocol; whoever runs consumers starts it again
+                assert "The group id does not exist" in str(third.failure)
+                third.failure = None
+                third = join(new)
+            time.sleep(0.1)
         consumed()
         second.stop()
         eventually(lambda: third.owned == PARTITIONS, timeout_s=60)
