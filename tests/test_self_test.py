@@ -12,10 +12,12 @@ from dagster import DagsterInstance
 from dagster_tables import all_rows
 from databases import Database
 from lesser_recorder import assert_lesser_recorder
+from recorder_events import event, recorded_ids
 
 from asset_reporting import self_test
 from asset_reporting.bridge_tables import METADATA
 from asset_reporting.recorders import choose_recorder
+from asset_reporting.transactional_recorder import TransactionalRecorder
 
 Break = Callable[[Any], None]
 
@@ -29,6 +31,28 @@ def test_the_transactional_recorder_is_chosen_and_the_self_test_leaves_nothing(
 
     assert all_rows(each_database) == before
     assert our_rows(each_database) == 0
+    assert caplog.records == []
+
+
+@pytest.mark.fault("a consumer starts while others record", "P2")
+def test_ids_that_another_writer_takes_after_the_rollback_are_not_the_self_tests(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite gives out the ids of what was rolled back again, to whoever comes next."""
+    home = database.new_home()
+    starting, other = database.open(home), TransactionalRecorder(database.open(home))
+    storage: Any = starting.event_log_storage
+    original = storage.index_transaction
+
+    @contextmanager
+    def index_transaction() -> Iterator[Any]:
+        with original() as connection:
+            yield connection
+        recorded_ids(other.record([event() for _ in range(10)]))
+
+    storage.index_transaction = index_transaction
+
+    assert choose_recorder(starting).name == "transactional"
     assert caplog.records == []
 
 

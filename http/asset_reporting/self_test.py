@@ -96,7 +96,9 @@ def _try_index(storage: Any) -> None:  # noqa: ANN401 # see above
         _check_checks(connection, [again] if CHECKS_HAVE_PARTITIONS else [ids[-1], again])
         connection.rollback()
     with storage.index_connection() as connection:
-        _expect(not _stored(connection, [*ids, again]), "what was rolled back is still there")
+        # On SQLite the next writer is given these ids again, and may have come already.
+        left = [entry for entry in _stored(connection, [*ids, again]) if entry in rows.entries]
+        _expect(not left, "what was rolled back is still there")
 
 
 def _rows(storage: Any, events: Sequence[AssetEvent]) -> BatchRows:  # noqa: ANN401 # see above
