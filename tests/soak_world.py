@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from signal import SIGTERM
 
@@ -77,7 +77,8 @@ class World:
     def expel(self, member: str) -> None:
         """The mock coordinator must be told of members that are gone; a real one finds out."""
         if isinstance(self.broker, MockCluster) and member:
-            self.broker.leave_group(self.broker.group, member)
+            with suppress(OSError):  # it is down, and knows no members when it is back
+                self.broker.leave_group(self.broker.group, member)
 
     def ended(self) -> list[str]:
         """Processes that have ended and should not have."""
