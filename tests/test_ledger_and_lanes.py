@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from broker import Broker
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consuming import FaultyRecorder, RunningConsumer, committed, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_events
 from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
+from numbered import event, numbers
 
 from asset_consumer import backoff
 from asset_consumer.topic_ids import TopicIds
@@ -25,14 +24,6 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
 UNLUCKY = 13
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 def letters(broker: Broker) -> list[str]:

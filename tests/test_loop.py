@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from consuming import (
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
+from numbered import event, numbers
 
 from asset_consumer import backoff
 from asset_events import AssetEvent, MaterializationEvent
@@ -33,15 +33,6 @@ from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
-
-
-def event(number: int, key: str = "a") -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": key, "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    """The numbers of the stored events, in the order in which Dagster has them."""
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.fixture

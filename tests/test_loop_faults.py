@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +19,8 @@ from consuming import (
     eventually,
 )
 from dagster import DagsterInstance
-from dagster_reading import runless_events
 from mock_cluster import OFFSET_COMMIT, MockCluster, Sent, consume_all, produce
+from numbered import event, numbers
 
 from asset_consumer import backoff, loop, settle
 from asset_consumer.assignment import Assignment
@@ -37,14 +36,6 @@ from asset_reporting.recorder import Progress
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 UNLUCKY = 13
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 def codes(broker: Broker, count: int) -> list[bytes | None]:

@@ -12,8 +12,8 @@ from brokers import each_group_protocol
 from confluent_kafka import Consumer, TopicPartition
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_events
 from mock_cluster import produce
+from numbered import numbers
 
 from asset_consumer import backoff
 from asset_consumer.commits import Commits
@@ -40,10 +40,6 @@ def reset_to_2(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": broker.group})
     operator.commit(offsets=[TopicPartition(broker.topic, 0, 2)], asynchronous=False)
     operator.close()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.mark.fault("crash just after an operator's reset", "P2")

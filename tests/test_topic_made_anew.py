@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,13 @@ from broker import Broker
 from brokers import each_group_protocol
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_events
 from mock_cluster import MockCluster, produce
+from numbered import event, numbers
 
 from asset_consumer import topic_ids
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 OLD, NEW = range(5), range(10, 18)  # the new log is longer: the group's offset 5 lies within it
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.fixture

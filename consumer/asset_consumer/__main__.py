@@ -15,7 +15,7 @@ def main() -> None:
         sys.stderr.write("asset-bridge's command line needs an extra: pip install 'dagster-asset-bridge[all]'\n")
         sys.exit(EXIT_CONFIG)
     # Late, so that the sentence above can be said without click.
-    from asset_consumer.cli import run  # noqa: PLC0415
+    from asset_consumer.cli import run  # noqa: PLC0415 # see above
 
     sys.exit(run())
 

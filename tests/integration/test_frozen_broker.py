@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 from brokers import both_group_protocols
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_events
 from mock_cluster import consume_all, produce
+from numbered import event, numbers
 from processes import Process, kafka_environment
 from real_broker import RealBroker
 
@@ -20,14 +19,6 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 pytestmark = pytest.mark.kafka
 
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @both_group_protocols

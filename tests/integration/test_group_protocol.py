@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import pytest
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
-from kafka_jars import cached
 from kafka_server import ThrowAwayKafka
 from mock_cluster import Sent, produce
+from numbered import event
 from processes import Process, kafka_environment, two_topics
 from real_broker import RealBroker
 
@@ -22,10 +21,6 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 pytestmark = pytest.mark.kafka
 
 PARTITIONS, RECORDS = 4, 40
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
 
 
 @pytest.mark.fault("group protocol changed between two runs of a group", "P1", "P2", "P6")
@@ -63,8 +58,7 @@ def test_a_group_that_comes_back_by_the_other_protocol_goes_on_where_it_was(
         assert of_it == list(range(partition, rounds * RECORDS, PARTITIONS))
 
 
-def test_consume_refuses_the_new_protocol_where_the_brokers_have_switched_it_off(tmp_path: Path) -> None:
-    jars = cached() or pytest.skip("only a broker of our own can be told so")
+def test_consume_refuses_the_new_protocol_where_the_brokers_have_switched_it_off(jars: Path, tmp_path: Path) -> None:
     with (
         closing(ThrowAwayKafka(jars, {"group.coordinator.rebalance.protocols": "classic"})) as server,
         closing(RealBroker(server.bootstrap, server, "consumer")) as kafka,

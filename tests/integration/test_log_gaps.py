@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_events
+from numbered import event, numbers
 from real_broker import RealBroker
 
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 pytestmark = pytest.mark.kafka
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.mark.fault("transactional topic with aborted records and markers", "P1", "P2", "P6")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,13 @@ from consuming import committed, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import produce
+from numbered import event
 from processes import START_S, Process, kafka_environment
 from real_broker import RealBroker
 
 pytestmark = pytest.mark.kafka
 
 RECORDS = 5
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
 
 
 def run(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, str]:

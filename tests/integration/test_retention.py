@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from consuming import FaultyRecorder, RunningConsumer, committed_offsets, eventually
-from dagster import DagsterInstance
-from dagster_reading import runless_events
 from databases import Database
 from kafka_server import ThrowAwayKafka
 from mock_cluster import Sent, consume_all, produce
+from numbered import event, numbers
 from real_broker import RealBroker
 
 from asset_consumer.options import StartPolicy
@@ -29,14 +27,6 @@ TIDY = {
 """What a broker does every fifteen seconds to five minutes, it does at once."""
 
 AGES_AGO_MS = 1000
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from accounts import Accounts
 from consuming import RunningConsumer, committed_offsets, eventually
-from dagster import DagsterInstance
-from dagster_reading import runless_events
 from databases import Database
 from mock_cluster import produce
+from numbered import event, numbers
 from real_broker import RealBroker
 
 from asset_consumer import topic_ids
@@ -21,14 +18,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("scaled_backoff")]
 
 WORDS = {"error": "stopped", "earliest": "offset_moved", "latest": "offset_moved"}
 OLD, NEW = range(5), range(10, 18)  # the new log is longer: the group's offset 5 lies within it
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.mark.fault("partitions added in mid-drain", "P1", "P2", "P6")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
-from dagster_reading import runless_entries, runless_events
+from dagster_reading import runless_entries
 from mock_cluster import Sent, consume_all, produce
+from numbered import event, numbers
 from processes import START_S, Process
 from real_broker import RealBroker
 
@@ -26,14 +26,6 @@ pytestmark = pytest.mark.kafka
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
 LARGE = random.Random(1).randbytes(5000)  # noqa: S311 # repeatable; letters are compressed, and this cannot be
 DEFAULT_MAX_BYTES = 1_048_588
-
-
-def event(number: int) -> bytes:
-    return json.dumps({"event_type": "asset_materialization", "asset_key": "a", "metadata": {"n": number}}).encode()
-
-
-def numbers(instance: DagsterInstance) -> list[int]:
-    return [int(stored.metadata["n"].value) for stored in runless_events(instance)]  # type: ignore[arg-type] # an int
 
 
 @pytest.fixture
