@@ -85,6 +85,10 @@ class Forked:
         """Let it strike itself at a step that it has yet to pass."""
         fault_points.write_order(self._folder / "order", step, how, passage)
 
+    def spare(self) -> None:
+        """Take back an order that it has not come to."""
+        (self._folder / "order").unlink(missing_ok=True)
+
     def is_struck(self, step: str) -> bool:
         """Whether it has struck itself at this step; an end of any other kind fails the test."""
         alive, struck = self._process.is_alive(), f"{fault_points.mark(step)}\n" in self.err

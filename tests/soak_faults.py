@@ -6,16 +6,15 @@ import random
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any, Literal
 
 from confluent_kafka import KafkaError
 from fault_points import STEPS
-from kills import BY_NEWCOMER, BY_SIGTERM
 from mock_cluster import PRODUCE, MockCluster
 from real_broker import RealBroker
 from soak_database import Postgres, Sqlite
-from soak_topics import DEAD_LETTER_PARTITIONS
+from soak_process_faults import frozen, frozen_at, http_killed, joined, killed, killed_at, left
+from soak_topics import DEAD_LETTER_PARTITIONS, LETTER_BYTES
 from soak_world import World
 
 Target = Literal["group", "http", "broker", "database"]
@@ -28,6 +27,15 @@ def _which(chance: random.Random) -> dict[str, Any]:
 
 def _which_and_step(chance: random.Random) -> dict[str, Any]:
     return {**_which(chance), "step": chance.choice(sorted(STEPS))}
+
+
+def _which_and_step_of_work(chance: random.Random) -> dict[str, Any]:
+    """Between the poll and the commit, and never inside a transaction, which keeps all others waiting on SQLite."""
+    return {**_which(chance), "step": chance.choice(["validated", "handling", "database_committed", "recorded"])}
+
+
+def _which_inside_transaction(chance: random.Random) -> dict[str, Any]:
+    return {**_which(chance), "step": "rows_written"}
 
 
 def _nothing(_: random.Random) -> dict[str, Any]:
@@ -44,73 +52,6 @@ class Kind:
     draw: Draw = _nothing
     only: str | None = None
     """The broker or the database that it needs."""
-
-
-@contextmanager
-def _killed(world: World, which: int) -> Generator[None]:
-    victim = world.take(which)
-    victim.signal(SIGKILL)
-    world.bury(victim)
-    yield
-    world.start_consumer()
-
-
-@contextmanager
-def _killed_at(world: World, which: int, step: str) -> Generator[None]:
-    """Killed at a step; by force, where it has not come there in time."""
-    if step in {"joining", "placing"}:
-        victim = world.start_consumer()
-        world.at_large.remove(victim)
-    else:
-        victim = world.take(which)
-    victim.strike(step)
-    if step in BY_NEWCOMER:
-        world.start_consumer()
-    elif step in BY_SIGTERM:
-        victim.signal(SIGTERM)
-    yield
-    world.bury(victim)
-    if step not in BY_NEWCOMER | {"joining", "placing"}:
-        world.start_consumer()
-
-
-@contextmanager
-def _frozen(world: World, which: int) -> Generator[None]:
-    victim = world.take(which)
-    victim.signal(SIGSTOP)
-    world.expel(victim.member)
-    yield
-    victim.signal(SIGCONT)
-    world.at_large.append(victim)
-
-
-@contextmanager
-def _joined(world: World) -> Generator[None]:
-    """One more, which is then asked to leave."""
-    newcomer = world.start_consumer()
-    newcomer.ready()
-    yield
-    world.at_large.remove(newcomer)
-    newcomer.signal(SIGTERM)
-    world.gone(newcomer)
-
-
-@contextmanager
-def _left(world: World, which: int) -> Generator[None]:
-    victim = world.take(which)
-    victim.signal(SIGTERM)
-    yield
-    world.gone(victim)
-    world.start_consumer()
-
-
-@contextmanager
-def _http_killed(world: World) -> Generator[None]:
-    killed, world.http = world.http, None
-    assert killed is not None
-    killed.__exit__()
-    yield
-    world.start_http()
 
 
 @contextmanager
@@ -134,13 +75,32 @@ def _broker_frozen(world: World) -> AbstractContextManager[None]:
 
 
 @contextmanager
+def _letters_delayed(world: World, times: int) -> Generator[None]:
+    """With an error after which the producer tries again by itself."""
+    _refuse_letters(world, KafkaError.NOT_LEADER_FOR_PARTITION, times)
+    yield
+
+
+@contextmanager
 def _letters_refused(world: World, times: int) -> Generator[None]:
+    """With an error after which it does not: the letter has failed, and its record must stay open."""
+    if isinstance(world.broker, MockCluster):
+        _refuse_letters(world, KafkaError.TOPIC_AUTHORIZATION_FAILED, times)
+        yield
+        return
+    assert isinstance(world.broker, RealBroker)
+    for topic in world.topics.names:
+        world.broker.configure_topic(f"{topic}.dlq", max_message_bytes="100")
+    yield
+    for topic in world.topics.names:
+        world.broker.configure_topic(f"{topic}.dlq", max_message_bytes=LETTER_BYTES)
+
+
+def _refuse_letters(world: World, error: int, times: int) -> None:
     assert isinstance(world.broker, MockCluster)
     for topic in world.topics.names:
         for partition in range(DEAD_LETTER_PARTITIONS):
-            errors = [KafkaError.NOT_LEADER_FOR_PARTITION] * times
-            world.broker.push_partition_errors(f"{topic}.dlq", partition, PRODUCE, *errors)
-    yield
+            world.broker.push_partition_errors(f"{topic}.dlq", partition, PRODUCE, *[error] * times)
 
 
 def _locked(world: World) -> AbstractContextManager[None]:
@@ -166,19 +126,26 @@ def _commit_lost(world: World, what: Any) -> AbstractContextManager[None]:
 
 
 KINDS = {
-    "a consumer is killed at any moment": Kind(_killed, "group", (0.2, 4), _which),
-    "a consumer is killed at a step": Kind(_killed_at, "group", (2, 5), _which_and_step),
-    "a consumer is frozen": Kind(_frozen, "group", (0.5, 9), _which),
-    "a consumer joins and leaves": Kind(_joined, "group", (1, 5)),
-    "a consumer leaves and another comes": Kind(_left, "group", (0.2, 4), _which),
-    "the HTTP service is killed": Kind(_http_killed, "http", (0.2, 3)),
+    "a consumer is killed at any moment": Kind(killed, "group", (0.2, 4), _which),
+    "a consumer is killed at a step": Kind(killed_at, "group", (2, 5), _which_and_step),
+    "a consumer is frozen": Kind(frozen, "group", (0.5, 9), _which),
+    "a consumer is frozen at a step": Kind(frozen_at, "group", (3, 12), _which_and_step_of_work),
+    "a consumer is frozen inside its transaction": Kind(
+        frozen_at, "group", (3, 12), _which_inside_transaction, "postgresql"
+    ),
+    "a consumer joins and leaves": Kind(joined, "group", (1, 5)),
+    "a consumer leaves and another comes": Kind(left, "group", (0.2, 4), _which),
+    "the HTTP service is killed": Kind(http_killed, "http", (0.2, 3)),
     "the broker is down": Kind(_broker_down, "broker", (0.5, 8)),
     "the broker is slow": Kind(
         _broker_slow, "broker", (2, 6), lambda chance: {"round_trip_ms": chance.randrange(100, 900)}, "mock"
     ),
     "the broker is frozen": Kind(_broker_frozen, "broker", (0.5, 10), only="kafka"),
-    "dead letters are refused for a while": Kind(
-        _letters_refused, "broker", (0.5, 2), lambda chance: {"times": chance.randrange(1, 6)}, "mock"
+    "dead letters are delayed": Kind(
+        _letters_delayed, "broker", (0.5, 2), lambda chance: {"times": chance.randrange(1, 6)}, "mock"
+    ),
+    "dead letters are refused": Kind(
+        _letters_refused, "broker", (1, 6), lambda chance: {"times": chance.randrange(1, 4)}
     ),
     "the database is locked": Kind(_locked, "database", (1, 8), only="sqlite"),
     "the database is down": Kind(_database_down, "database", (0.5, 8), only="postgresql"),

@@ -77,6 +77,7 @@ class Run:
         self.report.memory_mb = self.world.memory_mb()
         assert max(self.report.memory_mb) < MEMORY_MB, self.report.memory_mb
         self.world.leave()
+        assert not self.world.on_lesser_recorder()
         self.load.accounts.close()
 
     def _begin(self, planned: Planned) -> None:

@@ -16,6 +16,8 @@ from asset_consumer.record import Record
 
 PARTITIONS = {"orders": 4, "stock": 2}
 DEAD_LETTER_PARTITIONS = 2
+LETTER_BYTES = "1200000"
+"""The most that a dead-letter topic takes: more than a letter of the soak ever has."""
 
 READ_S = 30.0
 
@@ -36,7 +38,7 @@ class SoakTopics:
         self.letters_written = 0
         for name, count in self.names.items():
             broker.create_topic(name, count)
-            broker.create_topic(f"{name}.dlq", DEAD_LETTER_PARTITIONS, {"max.message.bytes": "1200000"})
+            broker.create_topic(f"{name}.dlq", DEAD_LETTER_PARTITIONS, {"max.message.bytes": LETTER_BYTES})
             self.records |= {(name, partition): [] for partition in range(count)}
         letters = [(f"{name}.dlq", partition) for name in self.names for partition in range(DEAD_LETTER_PARTITIONS)]
         settings = {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500}

@@ -85,6 +85,11 @@ class World:
         running = [*self.at_large, *([self.http] if self.http else [])]
         return [f"{process.wait()}: {process.err[-2000:]}" for process in running if not process.runs]
 
+    def on_lesser_recorder(self) -> list[str]:
+        """The processes that have done without the ledger, which then kept no promise of it."""
+        logs = (self.database.home / "processes").glob("*/err")
+        return [log.parent.name for log in logs if '"lesser_recorder"' in log.read_text()]
+
     def leave(self) -> None:
         """Let all consumers stop as an operator stops them."""
         for consumer in self.consumers:
