@@ -4,7 +4,7 @@
 #   make test ARGS="-k http"    arguments for pytest, and for `make test-oldest`
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test heavy soak test-oldest kafka check fix
+.PHONY: help dev test heavy soak test-oldest kafka deploy check fix
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -13,6 +13,7 @@ export UV_PYTHON_PREFERENCE := system
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
+DEPLOY_READY := .venv/.ready-to-deploy
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 # One process more than there are processors: the tests wait for about as long as they compute.
@@ -25,22 +26,26 @@ dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consu
 	@.venv/bin/asset-bridge dev $(ARGS)
 
 test: $(DEV_READY) ## Run the tests that are quick and need nothing
-	.venv/bin/pytest $(PARALLEL) -m 'not kafka and not heavy' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m 'not kafka and not heavy and not deploy' $(ARGS)
 
 heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
-	.venv/bin/pytest $(PARALLEL) -m 'heavy and not kafka' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m 'heavy and not kafka and not deploy' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_jars.py
-	.venv/bin/pytest $(PARALLEL) -m kafka $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -m 'kafka and not deploy' $(ARGS)
+
+deploy: $(DEPLOY_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
+	.venv/bin/python tests/deploy_tools.py
+	.venv/bin/pytest $(PARALLEL) -m deploy $(ARGS)
 
 soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS="--minutes 30")
 	.venv/bin/python tests/soak.py $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
-	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)
+	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka and not deploy' $(ARGS)
 
-check: $(DEV_READY) ## Check style, types and layers
+check: $(DEPLOY_READY) ## Check style, types and layers
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -60,6 +65,10 @@ $(RUN_READY): uv.lock pyproject.toml | $(UV)
 $(DEV_READY): uv.lock pyproject.toml | $(UV)
 	$(UV) sync --quiet --frozen
 	@touch $(RUN_READY) $@
+
+$(DEPLOY_READY): uv.lock pyproject.toml | $(UV)
+	$(UV) sync --quiet --frozen --group deploy
+	@touch $(RUN_READY) $(DEV_READY) $@
 
 # What is locked, with Dagster's own packages exchanged for the oldest: they pin each other, the rest stays as it is.
 $(OLDEST_READY): uv.lock pyproject.toml | $(UV)

