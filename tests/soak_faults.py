@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from confluent_kafka import KafkaError
 from fault_points import STEPS
@@ -47,7 +47,7 @@ class Kind:
     """`seconds` are the least and the most that it stays; two faults of one target are never at the same time."""
 
     do: Callable[..., AbstractContextManager[None]]
-    target: Target
+    targets: frozenset[Target]
     seconds: tuple[float, float]
     draw: Draw = _nothing
     only: str | None = None
@@ -89,6 +89,8 @@ def _letters_refused(world: World, times: int) -> Generator[None]:
         yield
         return
     assert isinstance(world.broker, RealBroker)
+    for consumer in world.at_large:
+        consumer.ready()  # who starts now would refuse to, and rightly
     for topic in world.topics.names:
         world.broker.configure_topic(f"{topic}.dlq", max_message_bytes="100")
     yield
@@ -125,34 +127,36 @@ def _commit_lost(world: World, what: Any) -> AbstractContextManager[None]:
     return world.database.commit(what)
 
 
+GROUP, HTTP, BROKER, DATABASE = (frozenset[Target]([target]) for target in get_args(Target))
+
 KINDS = {
-    "a consumer is killed at any moment": Kind(killed, "group", (0.2, 4), _which),
-    "a consumer is killed at a step": Kind(killed_at, "group", (2, 5), _which_and_step),
-    "a consumer is frozen": Kind(frozen, "group", (0.5, 9), _which),
-    "a consumer is frozen at a step": Kind(frozen_at, "group", (3, 12), _which_and_step_of_work),
+    "a consumer is killed at any moment": Kind(killed, GROUP, (0.2, 4), _which),
+    "a consumer is killed at a step": Kind(killed_at, GROUP, (2, 5), _which_and_step),
+    "a consumer is frozen": Kind(frozen, GROUP, (0.5, 9), _which),
+    "a consumer is frozen at a step": Kind(frozen_at, GROUP, (3, 12), _which_and_step_of_work),
     "a consumer is frozen inside its transaction": Kind(
-        frozen_at, "group", (3, 12), _which_inside_transaction, "postgresql"
+        frozen_at, GROUP, (3, 12), _which_inside_transaction, "postgresql"
     ),
-    "a consumer joins and leaves": Kind(joined, "group", (1, 5)),
-    "a consumer leaves and another comes": Kind(left, "group", (0.2, 4), _which),
-    "the HTTP service is killed": Kind(http_killed, "http", (0.2, 3)),
-    "the broker is down": Kind(_broker_down, "broker", (0.5, 8)),
+    "a consumer joins and leaves": Kind(joined, GROUP, (1, 5)),
+    "a consumer leaves and another comes": Kind(left, GROUP, (0.2, 4), _which),
+    "the HTTP service is killed": Kind(http_killed, HTTP, (0.2, 3)),
+    "the broker is down": Kind(_broker_down, BROKER, (0.5, 8)),
     "the broker is slow": Kind(
-        _broker_slow, "broker", (2, 6), lambda chance: {"round_trip_ms": chance.randrange(100, 900)}, "mock"
+        _broker_slow, BROKER, (2, 6), lambda chance: {"round_trip_ms": chance.randrange(100, 900)}, "mock"
     ),
-    "the broker is frozen": Kind(_broker_frozen, "broker", (0.5, 10), only="kafka"),
+    "the broker is frozen": Kind(_broker_frozen, BROKER, (0.5, 10), only="kafka"),
     "dead letters are delayed": Kind(
-        _letters_delayed, "broker", (0.5, 2), lambda chance: {"times": chance.randrange(1, 6)}, "mock"
+        _letters_delayed, BROKER, (0.5, 2), lambda chance: {"times": chance.randrange(1, 6)}, "mock"
     ),
     "dead letters are refused": Kind(
-        _letters_refused, "broker", (1, 6), lambda chance: {"times": chance.randrange(1, 4)}
+        _letters_refused, BROKER | GROUP | DATABASE, (1, 6), lambda chance: {"times": chance.randrange(1, 4)}
     ),
-    "the database is locked": Kind(_locked, "database", (1, 8), only="sqlite"),
-    "the database is down": Kind(_database_down, "database", (0.5, 8), only="postgresql"),
-    "all database connections break": Kind(_cut, "database", (0.1, 0.2), only="postgresql"),
-    "a COMMIT is lost": Kind(_commit_lost, "database", (1, 2), lambda _: {"what": "lose the request"}, "postgresql"),
+    "the database is locked": Kind(_locked, DATABASE, (1, 8), only="sqlite"),
+    "the database is down": Kind(_database_down, DATABASE, (0.5, 8), only="postgresql"),
+    "all database connections break": Kind(_cut, DATABASE, (0.1, 0.2), only="postgresql"),
+    "a COMMIT is lost": Kind(_commit_lost, DATABASE, (1, 2), lambda _: {"what": "lose the request"}, "postgresql"),
     "the answer to a COMMIT is lost": Kind(
-        _commit_lost, "database", (1, 2), lambda _: {"what": "lose the answer"}, "postgresql"
+        _commit_lost, DATABASE, (1, 2), lambda _: {"what": "lose the answer"}, "postgresql"
     ),
 }
 """An operator's reset is not among them: what is recorded again by his wish cannot be told from a breach."""

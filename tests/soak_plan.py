@@ -56,7 +56,7 @@ def _begin(chance: random.Random, plan: list[Planned], kind: Kind) -> float:
         return FIRST_S
     last, gap_s, part = plan[-1], chance.uniform(*GAP_S), chance.random()
     alone = len(plan) < 2 or plan[-2].end_s < last.at_s
-    if alone and KINDS[last.name].target != kind.target and chance.random() < OVERLAP:
+    if alone and not KINDS[last.name].targets & kind.targets and chance.random() < OVERLAP:
         return last.at_s + part * last.seconds
     return max(planned.end_s for planned in plan[-2:]) + gap_s
 

@@ -114,7 +114,7 @@ class Run:
         """Look at the accounts while faults are there, unless one of them keeps us from it."""
         ended = self.world.ended()
         assert not ended, f"ended by itself:\n{ended}"
-        busy = {KINDS[one.planned.name].target for one in self._open}
+        busy = {target for one in self._open for target in KINDS[one.planned.name].targets}
         if time.monotonic() - self._looked_at > LOOK_S and not busy & {"broker", "database"}:
             self._check()
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from consuming import eventually
 from dagster import DagsterInstance
 from fake_recorders import FakeRecorder
 from http_world import http_app, http_client
@@ -156,3 +157,14 @@ def test_stalled_heartbeat_is_not_alive() -> None:
 
     assert client.get("/livez").status_code == 503
     assert client.get("/livez").json()["status"] == "stalled"
+
+
+def test_the_loop_that_answers_requests_shows_that_it_turns(instance: DagsterInstance) -> None:
+    now = [0.0]
+    health = Health(max_beat_age_s=60, clock=lambda: now[0])
+    with http_client(instance, health=health, probes=False) as client:
+        assert client.get("/livez").status_code == 404
+        for now[0] in (100.0, 200.0):
+            eventually(lambda: health.alive)
+    now[0] = 300.0
+    assert not health.alive

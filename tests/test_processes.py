@@ -16,6 +16,7 @@ from consuming import committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import consume_all, produce
+from ports import free_port
 from processes import Process, kafka_environment, two_topics
 
 EVENT = b'{"event_type": "asset_materialization", "asset_key": "a"}'
@@ -76,6 +77,22 @@ def test_serve_answers_and_stops_on_sigterm(tmp_path: Path) -> None:
 
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert len(runless_events(instance)) == 1
+
+
+def test_serve_answers_probes_on_a_port_apart_from_the_public_one(tmp_path: Path) -> None:
+    apart = f"http://127.0.0.1:{(port := free_port())}"
+    environment = {"ASSET_BRIDGE_HTTP__PORT": "0", "ASSET_BRIDGE_HTTP__MANAGEMENT_PORT": str(port)}
+    with Process("serve", home=tmp_path, environment=environment) as process:
+        public = process.line("asset-bridge ready").split()[2].rstrip(",")
+        eventually(lambda: requests.get(f"{apart}/readyz", timeout=5).status_code == 200)
+        assert requests.get(f"{apart}/livez", timeout=5).json()["heartbeat_max_age_s"] == 60
+        assert "asset_bridge_transaction_events_count" in requests.get(f"{apart}/metrics", timeout=5).text
+        assert requests.post(f"{apart}/report_asset_materialization/a", timeout=5).status_code == 404
+        for path in ("/livez", "/readyz", "/metrics"):
+            assert requests.get(public + path, timeout=5).status_code == 404
+        assert requests.post(f"{public}/report_asset_materialization/a", timeout=10).ok
+        process.signal()
+        assert process.wait(20) == 0
 
 
 def test_dev_records_its_samples_and_a_post(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def run_dev(
     with EmbeddedBroker() as broker, open_reporting(settings, stop) as (reporting, workspace):
         # The developer's own brokers, policies and open ports are not for trying things out.
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topics=settings.kafka.topics)
-        http = settings.http.model_copy(update={"host": "127.0.0.1"})
+        http = settings.http.model_copy(update={"host": "127.0.0.1", "management_port": None})
         settings = settings.model_copy(update={"kafka": kafka, "http": http})
         topic = kafka.topics[0].name
         for name in (topic, kafka.dead_letter_topic_of(topic)):

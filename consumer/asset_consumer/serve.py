@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from typing import TYPE_CHECKING
 
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
-from asset_reporting.app import create_app, create_waiting_app
+from asset_reporting.app import create_app, create_management_app, create_waiting_app
 from asset_reporting.auth import ApiKeys
 from asset_reporting.health import Health
 from asset_reporting.server import HttpServer, HttpServerError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from dagster._core.workspace.context import WorkspaceProcessContext
 
@@ -29,6 +30,10 @@ STOP_S = 10.0
 """How long requests under way may take when the service stops."""
 
 
+BEAT_AGE_S = 60.0
+"""For how long the loop that answers requests may stand still before a probe on another port says so."""
+
+
 def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Serve reports over HTTP until `stop` is set; `ready` is called with the address once requests are answered.
 
@@ -36,24 +41,41 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
         SettingsError: The settings would let anybody report, or name something that is not there.
     """
     api_keys = load_api_keys(settings)
-    waiting = _without_storage(settings)
-    try:
-        with open_reporting(settings, stop) as (reporting, workspace):
-            waiting.stop(1.0)
-            server = start_http(settings, reporting, workspace, api_keys)
-            ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
-            _until_stopped(server, stop)
-    except Stopped:
-        pass
-    finally:
-        waiting.stop(1.0)
-
-
-def _without_storage(settings: Settings) -> HttpServer:
-    """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
-    health = Health()
+    health = Health(max_beat_age_s=None if settings.http.management_port is None else BEAT_AGE_S)
     health.set("storage", ok=False, reason="waited for")
-    server = HttpServer(create_waiting_app(health), settings.http.host, settings.http.port)
+    with _management(settings, health):
+        waiting = _without_storage(settings, health)
+        try:
+            with open_reporting(settings, stop) as (reporting, workspace):
+                waiting.stop(1.0)
+                server = start_http(settings, reporting, workspace, api_keys, health)
+                ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+                _until_stopped(server, stop)
+        except Stopped:
+            pass
+        finally:
+            waiting.stop(1.0)
+
+
+@contextlib.contextmanager
+def _management(settings: Settings, health: Health) -> Generator[None]:
+    """Answer probes on a port of their own, where one is given, from the first moment to the last."""
+    port = settings.http.management_port
+    if port is None:
+        yield
+        return
+    server = HttpServer(create_management_app(health), settings.management.host, port)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(1.0)
+
+
+def _without_storage(settings: Settings, health: Health) -> HttpServer:
+    """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
+    app = create_waiting_app(health, probes=settings.http.management_port is None)
+    server = HttpServer(app, settings.http.host, settings.http.port)
     server.start()
     return server
 
@@ -70,12 +92,15 @@ def start_http(
     reporting: ReportingContext,
     workspace: WorkspaceProcessContext,
     api_keys: ApiKeys | None,
+    health: Health | None = None,
 ) -> HttpServer:
     """Start the endpoints on the configured address."""
     app = create_app(
         workspace,
         reporting=reporting,
         api_keys=api_keys,
+        health=health,
+        probes=settings.http.management_port is None,
         storage_deadline_s=settings.storage.deadline_s,
         storage_workers=settings.storage.workers,
         max_body_bytes=settings.max_event_bytes,

@@ -34,6 +34,8 @@ class HttpSettings(Section):
     """Address to listen on; `0.0.0.0` for all."""
     port: Port = 3000
     """Port to listen on; 0 takes any free one."""
+    management_port: Port | None = None
+    """Port at `management.host` for `/livez`, `/readyz` and `/metrics` of `serve`; unset, they are on `http.port`."""
     api_keys_file: Path | None = None
     """File of API keys. Without it `serve` listens on loopback only, unless `allow_anonymous`."""
     allow_anonymous: bool = False
@@ -43,7 +45,7 @@ class HttpSettings(Section):
 
 
 class ManagementSettings(Section):
-    """Where `consume` answers `/livez`, `/readyz` and `/metrics`; `serve` answers them on its own port."""
+    """Where `consume` answers `/livez`, `/readyz` and `/metrics`; for `serve` see `http.management_port`."""
 
     host: Name = "127.0.0.1"
     """Address to listen on; `0.0.0.0` where a kubelet or Prometheus asks from outside."""

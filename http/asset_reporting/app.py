@@ -50,6 +50,9 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
     "/report_asset_observation": handle_report_asset_observation_request,
 }
 
+BEAT_S = 1.0
+"""Seconds between two heartbeats of the loop that answers requests."""
+
 _SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
 
 
@@ -59,6 +62,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     reporting: ReportingContext,
     api_keys: ApiKeys | None = None,
     health: Health | None = None,
+    probes: bool = True,
     storage_deadline_s: float = STORAGE_DEADLINE_S,
     storage_workers: int = STORAGE_WORKERS,
     max_body_bytes: int = MAX_EVENT_BYTES,
@@ -72,7 +76,8 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         context: Dagster's process context, entered; it makes each request's context.
         reporting: Where to record, and which targets to accept.
         api_keys: Who may report; None lets everybody.
-        health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`.
+        health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`, and its heart.
+        probes: Whether they and `/metrics` are served here; else they are on a port of their own.
         storage_deadline_s: Seconds after which a report is answered 503, whatever the storage does.
         storage_workers: Storage calls at a time, for a recorder that records event by event; any other has one writer.
         max_body_bytes: Larger events are answered 413.
@@ -88,17 +93,18 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        watch = asyncio.create_task(
-            watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
-        )
+        storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
+        watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
         try:
             yield
         finally:
-            watch.cancel()
-            await asyncio.wait([watch])
+            for watch in watches:
+                watch.cancel()
+            await asyncio.wait(watches)
             await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
-    app = _application([*report_routes(context), *probe_routes(health)], guards, _SERVED, lifespan)
+    routes = [*report_routes(context), *(probe_routes(health) if probes else [])]
+    app = _application(routes, guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
         reporter, max_body_bytes=max_body_bytes, max_batch_bytes=max_batch_bytes, unknown_fields=unknown_fields
     )
@@ -106,17 +112,18 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
 
 def create_management_app(health: Health) -> Starlette:
-    """Build the application of the consumer's management port: probes and metrics, and nothing that reports."""
+    """Build the application of a management port: probes and metrics, and nothing that reports."""
     return _application(probe_routes(health), [], "GET /livez, /readyz, /metrics", None)
 
 
-def create_waiting_app(health: Health) -> Starlette:
+def create_waiting_app(health: Health, *, probes: bool = True) -> Starlette:
     """Build the application that stands in for the report endpoints until the storage answers: a 404 would be final."""
 
     async def not_yet(_: Request) -> Response:
         return unavailable_answer("Dagster's database has not answered yet; nothing was recorded.")
 
-    return _application([*_report_routes(lambda _: not_yet), *probe_routes(health)], [], _SERVED, None)
+    routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else [])]
+    return _application(routes, [], _SERVED, None)
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
@@ -146,6 +153,13 @@ def probe_routes(health: Health) -> list[BaseRoute]:
         return Response(encode(metrics.REGISTRY), headers={"Content-Type": media_type})
 
     return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", exposed)]
+
+
+async def _beat(health: Health) -> None:
+    """Show, for a probe that is answered elsewhere, that requests are still attended to."""
+    while True:
+        health.beat()
+        await asyncio.sleep(BEAT_S)
 
 
 def _application(
