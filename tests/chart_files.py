@@ -52,9 +52,9 @@ def _settings_schema() -> dict[str, Any]:
             del properties[name]
     del settings["$defs"]["ManagementSettings"]
     kafka = settings["$defs"]["KafkaSettings"]["properties"]
-    name = {"type": "string", "minLength": 1}
-    topics = {"type": "array", "minItems": 1, "items": {"anyOf": [name, {"$ref": "#/$defs/TopicSettings"}]}}
-    kafka["topics"] = kafka["topics"] | {"anyOf": [name, topics], "default": "dagster.asset-events"}
+    text = {"type": "string", "minLength": 1}
+    topics = {"type": "array", "minItems": 1, "items": {"anyOf": [text, {"$ref": "#/$defs/TopicSettings"}]}}
+    kafka["topics"] = kafka["topics"] | {"anyOf": [text, topics], "default": "dagster.asset-events"}
     del kafka["topics"]["items"], kafka["topics"]["type"]
     kafka["librdkafka"] = {
         "description": kafka["librdkafka"]["description"],

@@ -90,7 +90,9 @@ def _variable(variable: dict[str, Any], namespace: Foreign) -> str:
     if "value" in variable:
         return str(variable["value"])
     reference = variable["valueFrom"]["secretKeyRef"]
-    return _value(_value(namespace.secrets, reference["name"], variable["name"]), reference["key"], variable["name"])
+    return str(
+        _value(_value(namespace.secrets, reference["name"], variable["name"]), reference["key"], variable["name"])
+    )
 
 
 def _value(held: Mapping[str, Any], name: str, where: str) -> Any:

@@ -70,8 +70,8 @@ def _render(values: str, helm: Tool) -> Rendered:
 
 def notes(values: Values) -> str:
     """What an install says at its end; Helm 4 tells it without a cluster."""
-    arguments = ["install", RELEASE, CHART, "--namespace", NAMESPACE, "--dry-run=client", "--output", "json"]
-    answer = run(HELM_4, *arguments, "--values", "-", given=json.dumps(values))
+    how = ("--namespace", NAMESPACE, "--dry-run=client", "--output", "json", "--values", "-")
+    answer = run(HELM_4, "install", RELEASE, CHART, *how, given=json.dumps(values))
     said: str = json.loads(answer.stdout)["info"]["notes"]
     return said
 
