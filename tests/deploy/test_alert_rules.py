@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from alert_rules import FILE, rules
-from deploy_tools import PROMTOOL, run
+from chart_value_sets import SETS
+from charts import HELMS, render
+from dashboard import dashboard
+from deploy_tools import PROMTOOL, Tool, run
 
 pytestmark = pytest.mark.deploy
 
@@ -109,3 +112,13 @@ def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, in
         return changed
 
     assert any(noticed(tmp_path, name, change, fires=False))
+
+
+@pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
+def test_helm_ships_the_alerts_and_the_dashboard_as_they_are(helm: Tool, tmp_path: Path) -> None:
+    rendered = render(SETS["alerts and a dashboard"], helm)
+    shipped = rendered.one("PrometheusRule")["spec"]
+    assert shipped == yaml.safe_load(FILE.read_text("utf-8"))
+    assert run(PROMTOOL, "check", "rules", written(tmp_path / "rules.yaml", shipped)).returncode == 0
+    (board,) = [of for of in rendered.of_kind("ConfigMap").values() if "asset-bridge.json" in of["data"]]
+    assert json.loads(board["data"]["asset-bridge.json"]) == dashboard()
