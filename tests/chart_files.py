@@ -47,9 +47,9 @@ def _settings_schema() -> dict[str, Any]:
     sections = {name: field.annotation for name, field in Settings.model_fields.items()}
     for section, names in SET_BY_THE_CHART.items():
         model = sections.get(section)
-        properties = settings["$defs"][model.__name__]["properties"] if model else settings["properties"]
+        whole = settings["$defs"][model.__name__] if isinstance(model, type) else settings
         for name in names:
-            del properties[name]
+            del whole["properties"][name]
     del settings["$defs"]["ManagementSettings"]
     kafka = settings["$defs"]["KafkaSettings"]["properties"]
     text = {"type": "string", "minLength": 1}

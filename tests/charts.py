@@ -82,7 +82,8 @@ def typed(document: dict[str, Any], model: type[T]) -> T:
     class Response:
         data = json.dumps(document)
 
-    found: T = client.ApiClient().deserialize(Response, model)
+    found = client.ApiClient().deserialize(Response, model)
+    assert isinstance(found, model)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +76,7 @@ def settings_of(container: LaidOut) -> Settings:
 @each_helm
 @each_set
 def test_helm_lints_it_strictly(values: Values, helm: Tool) -> None:
-    said = run(helm, "lint", "--strict", CHART, "--values", "-", given=yaml.safe_dump(values))
+    said = run(helm, "lint", "--strict", CHART, "--values", "-", given=json.dumps(values))
     assert said.returncode == 0, said.stdout
 
 
