@@ -19,6 +19,7 @@ from chart_value_sets import EVERYTHING, INLINE_DAGSTER, LEAST, SETS, Values
 from charts import CHART, HELMS, Rendered, render, typed
 from deploy_tools import Tool, run
 from kubernetes import client
+from rights import GROUP, READ, WRITE
 
 from asset_consumer.serve import STOP_S
 from asset_consumer.settings import Settings
@@ -67,6 +68,11 @@ def containers(rendered: Rendered, folder: Path) -> dict[str, LaidOut]:
         for container in pod["spec"]["containers"]
         if container["name"] in {"consumer", "http", "check"}
     }
+
+
+def strimzi(operations: tuple[str, ...]) -> set[str]:
+    """Kafka's names of operations as Strimzi writes them."""
+    return {"".join(word.capitalize() for word in operation.split("_")) for operation in operations}
 
 
 def settings_of(container: LaidOut) -> Settings:
@@ -174,9 +180,9 @@ def test_topics_group_and_brokers_are_told_alike_everywhere(values: Values, tmp_
     for user in rendered.of_kind("KafkaUser").values():
         granted = {acl["resource"]["name"]: set(acl["operations"]) for acl in user["spec"]["authorization"]["acls"]}
         assert granted == {
-            **{topic: {"Read", "Describe", "DescribeConfigs"} for topic in topics},
-            **{topic: {"Write", "Describe", "DescribeConfigs"} for topic in dead},
-            kafka.group_id: {"Read", "Describe"},
+            **{topic: strimzi(READ) for topic in topics},
+            **{topic: strimzi(WRITE) for topic in dead},
+            kafka.group_id: strimzi(GROUP),
         }
 
 
