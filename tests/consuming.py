@@ -46,6 +46,21 @@ def eventually(check: Callable[[], object], timeout_s: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+def holds_for(seconds: float, check: Callable[[], object]) -> bool:
+    """Look for so long, where it is the length of a fault that matters; false as soon as the check does not hold."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not check():
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def happened(log: Sequence[logging.LogRecord]) -> set[str]:
+    """What the log tells."""
+    return {record.__dict__["happening"] for record in log if "happening" in record.__dict__}
+
+
 @dataclass
 class FaultyRecorder:
     """A real recorder with a switch: `broken` answers like a storage that is down, `gate` makes it wait.

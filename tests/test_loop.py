@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -19,14 +18,17 @@ from consuming import (
     committed,
     committed_offsets,
     eventually,
+    happened,
+    holds_for,
     without_refused_commits,
 )
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
 from numbered import event, numbers
+from real_broker import SHORTEST_SESSION_MS
 
-from asset_consumer import backoff
+from asset_consumer import backoff, loop
 from asset_events import AssetEvent, MaterializationEvent
 from asset_reporting.outcomes import Failed, Outcome
 from asset_reporting.public_recorder import PublicRecorder
@@ -141,20 +143,29 @@ def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
 @pytest.mark.fault("The storage hangs", "P1", "P2", "P6")
 @each_group_protocol
 def test_a_storage_that_hangs_does_not_cost_the_group_membership(
-    broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
+    broker: Broker,
+    topic: str,
+    instance: DagsterInstance,
+    recorder: FaultyRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "asset_bridge")
+    monkeypatch.setattr(loop, "PATIENCE_S", 0.2)
     recorder.gate.clear()
     produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
-    limits = {"max.poll.interval.ms": "6000", **broker.session}
+    session = broker.quick_group()
+    limit_ms = int(session.get("session.timeout.ms", SHORTEST_SESSION_MS))  # it may not be shorter than the session
 
-    with RunningConsumer(broker, recorder, librdkafka=limits) as consumer:
+    with RunningConsumer(broker, recorder, librdkafka={**session, "max.poll.interval.ms": str(limit_ms)}) as consumer:
         eventually(recorder.entered.is_set)
-        released = threading.Timer(0.6, recorder.gate.set)
-        released.start()
+        assert holds_for(limit_ms / 1000 + 1, lambda: consumer.health.alive)
+        recorder.gate.set()
         eventually(lambda: committed_offsets(broker) == [3], timeout_s=15)
         assert consumer.owned == 1
+        assert not {"lost", "revoked"} & happened(caplog.records)  # it was never thrown out of the group
 
-    assert recorder.handed == 3  # thrown out of the group, it would have been handed the records again
+    assert recorder.handed == 3  # nor was it handed the records again
     assert numbers(instance) == [0, 1, 2]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from accounts import Accounts
-from consuming import FaultyRecorder, RunningConsumer, eventually
+from consuming import FaultyRecorder, RunningConsumer, eventually, happened, holds_for
 from real_broker import RealBroker
 
 from asset_reporting.transactional_recorder import TransactionalRecorder
@@ -27,15 +27,6 @@ def hanging(accounts: Accounts) -> Iterator[FaultyRecorder]:
     recorder.gate.clear()
     yield recorder
     recorder.gate.set()
-
-
-def holds_for(seconds: float, check: Callable[[], bool]) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if not check():
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.mark.fault("storage hangs for longer than max.poll.interval.ms", "P1", "P2", "P3", "P7")
