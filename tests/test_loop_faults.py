@@ -77,6 +77,7 @@ class Answers(FaultyRecorder):
 
 
 @pytest.mark.fault("partitions revoked while the storage hangs, the batch late", "P1", "P2")
+@each_group_protocol
 def test_a_rebalance_goes_through_while_the_storage_hangs_and_the_late_batch_is_fenced(
     broker: Broker, instance: DagsterInstance
 ) -> None:
