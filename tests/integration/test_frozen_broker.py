@@ -27,21 +27,31 @@ def test_a_broker_that_hangs_for_longer_than_the_session_costs_nothing(
     recorder = FaultyRecorder(TransactionalRecorder(accounts.instance))
     limits = {**kafka.quick_group(), "socket.timeout.ms": "2000"}
     with RunningConsumer(kafka, recorder, librdkafka=limits, batch_max_records=20, max_beat_age_s=10) as consumer:
-        accounts.feed(20)
-        accounts.settled()
-        recorder.gate.clear()
-        recorder.entered.clear()
-        accounts.feed(100)
-        eventually(recorder.entered.is_set)
-        with kafka.frozen():  # while a batch is under way, which is recorded and cannot be committed, and more wait
-            recorder.gate.set()
-            eventually(lambda: not consumer.health.ready)
-            assert holds_for(int(SHORTEST_SESSION_MS) / 1000 + 3, lambda: consumer.health.alive)
-        accounts.feed(20)
-        accounts.settled(60)
-        eventually(lambda: consumer.health.ready)
-        assert "lost" in happened(caplog.records)  # its place in the group, and with it what it had fetched
+
+        def costs_its_place() -> bool:
+            freeze_in_mid_drain(kafka, accounts, recorder, consumer)
+            accounts.feed(20)
+            accounts.settled(60)
+            eventually(lambda: consumer.health.ready)
+            return "lost" in happened(caplog.records)
+
+        # A broker that wakes looks either at its clock first or, now and then, at a heartbeat that came meanwhile.
+        assert any(costs_its_place() for _ in range(5))
     accounts.close()
+
+
+def freeze_in_mid_drain(
+    kafka: RealBroker, accounts: Accounts, recorder: FaultyRecorder, consumer: RunningConsumer
+) -> None:
+    """Freeze it while a batch is under way, which is recorded and cannot be committed, and while more records wait."""
+    recorder.gate.clear()
+    recorder.entered.clear()
+    accounts.feed(100)
+    eventually(recorder.entered.is_set)
+    with kafka.frozen():
+        recorder.gate.set()
+        eventually(lambda: not consumer.health.ready)
+        assert holds_for(int(SHORTEST_SESSION_MS) / 1000 + 3, lambda: consumer.health.alive)
 
 
 @both_group_protocols
