@@ -1,6 +1,7 @@
 """Random load and random faults for some minutes, and one question all along: is everything kept as promised?
 
-    .venv/bin/python tests/soak.py --minutes 30 --seed 7 --database sqlite|postgresql --broker mock|kafka
+    .venv/bin/python tests/soak.py --minutes 30 --seed 7 --database sqlite|postgresql
+        --broker mock|kafka --protocol classic|consumer
 
 The same seed gives the same faults at the same seconds; `--plan` prints them and does nothing. What the load sends is
 drawn from the seed too, while what meets what is up to the machine.
