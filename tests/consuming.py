@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from broker import Broker
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from mock_cluster import MockCluster
+from mock_cluster import MockCluster, Sent, produce
+from numbered import event
 
 from asset_consumer.budget import DeadLetterBudget
 from asset_consumer.client import consumer_config, producer_config
@@ -46,6 +48,21 @@ def eventually(check: Callable[[], object], timeout_s: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+def holds_for(seconds: float, check: Callable[[], object]) -> bool:
+    """Look for so long, where it is the length of a fault that matters; false as soon as the check does not hold."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not check():
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def happened(log: Sequence[logging.LogRecord]) -> set[str]:
+    """What the log tells."""
+    return {record.__dict__["happening"] for record in log if "happening" in record.__dict__}
+
+
 @dataclass
 class FaultyRecorder:
     """A real recorder with a switch: `broken` answers like a storage that is down, `gate` makes it wait.
@@ -56,6 +73,8 @@ class FaultyRecorder:
     inner: Recorder
     broken: str | None = None
     gate: threading.Event = field(default_factory=threading.Event)
+    gated: Callable[[Sequence[Progress]], bool] = lambda _: True
+    """Which batches have to pass the gate."""
     sick: str | None = None
     calls: int = 0
     handed: int = 0
@@ -87,8 +106,9 @@ class FaultyRecorder:
     def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
         self.calls += 1
         self.handed += len(events)
-        self.entered.set()
-        assert self.gate.wait(60)  # a test that failed before it let go must not keep the process from ending
+        if self.gated(progress):
+            self.entered.set()
+            assert self.gate.wait(60)  # a test that failed before it let go must not keep the process from ending
         if self.broken is not None:
             return [Unavailable(self.broken)] * len(events)
         with self.turn:
@@ -108,15 +128,53 @@ class FaultyRecorder:
         return self.broken or self.sick or self.inner.probe()
 
 
-def without_refused_commits(broker: Broker, stored: Sequence[T], log: Sequence[logging.LogRecord]) -> list[T]:
-    """What was stored, once each where the coordinator refused a commit, and as it is where it refused none.
+def without_refused_commits(
+    broker: Broker, next_owner: Recorder, stored: Sequence[T], log: Sequence[logging.LogRecord]
+) -> list[T]:
+    """What was stored, once each where the coordinator refused a commit to a recorder without a ledger; else as it is.
 
     The mock coordinator answers a member that syncs late with INVALID_REQUEST; it joins again, and commits are refused
-    meanwhile, which a broker's coordinator accepts. What could not be committed is repeated by the next owner.
+    meanwhile, which a broker's coordinator accepts. What could not be committed is then repeated by the next owner.
     """
     refused = any(record.__dict__.get("happening") == "commit_failed" for record in log)
-    refused = refused and isinstance(broker, MockCluster)
+    refused = refused and isinstance(broker, MockCluster) and next_owner.guarantee == "at-least-once"
     return list(dict.fromkeys(stored)) if refused else list(stored)
+
+
+class Feed:
+    """Produces events without a pause to all partitions in turn, so that whatever happens until it ends meets a drain.
+
+    It is never more than `AHEAD` events ahead of a recorder that all consumers share.
+    """
+
+    AHEAD, AT_ONCE = 150, 50
+
+    def __init__(self, broker: Broker, partitions: int, recorder: FaultyRecorder) -> None:
+        self._broker, self._partitions, self._recorder = broker, partitions, recorder
+        self.produced = 0
+        self._stop = threading.Event()
+        self._thread = ThreadPoolExecutor(1)
+        self._running = self._thread.submit(self._run)
+
+    @property
+    def open(self) -> int:
+        """How many are not even handed to the recorder, or fewer."""
+        return self.produced - self._recorder.handed
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.01):
+            if self.open < self.AHEAD:
+                numbers = range(self.produced, self.produced + self.AT_ONCE)
+                sent = [Sent(event(number), partition=number % self._partitions) for number in numbers]
+                produce(self._broker.bootstrap, self._broker.topic, *sent)
+                self.produced += len(sent)
+
+    def stop(self) -> int:
+        """Produce no more; returns how many there are."""
+        self._stop.set()
+        self._running.result(30)
+        self._thread.shutdown()
+        return self.produced
 
 
 class RunningConsumer:
@@ -173,6 +231,11 @@ class RunningConsumer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def impatient(self) -> Self:
+        """Let a revocation wait for the batch under way for a moment only, so that the batch comes late."""
+        self._loop._revoke_wait_s = 0.1
+        return self
 
     def patient(self) -> Self:
         """Let a revocation wait for the batch under way as long as that takes.

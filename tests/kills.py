@@ -41,9 +41,9 @@ def every_step() -> list[Kill]:
     return [Kill(step, alone) for step in AT_WORK for alone in (False, True)]
 
 
-def each_step_once() -> list[Kill]:
-    """At every other step one of two consumers, then at the others the one that is left."""
-    return [*map(Kill, AT_WORK[::2]), *(Kill(step, alone=True) for step in AT_WORK[1::2])]
+def each_step_once(first: int) -> list[Kill]:
+    """At every other step, from the `first`, one of two consumers, then at the others the one that is left."""
+    return [*map(Kill, AT_WORK[first::2]), *(Kill(step, alone=True) for step in AT_WORK[1 - first :: 2])]
 
 
 def half_at_steps(kills: int) -> list[Kill]:

@@ -1,6 +1,7 @@
 """Random load and random faults for some minutes, and one question all along: is everything kept as promised?
 
-    .venv/bin/python tests/soak.py --minutes 30 --seed 7 --database sqlite|postgresql --broker mock|kafka
+    .venv/bin/python tests/soak.py --minutes 30 --seed 7 --database sqlite|postgresql
+        --broker mock|kafka --protocol classic|consumer
 
 The same seed gives the same faults at the same seconds; `--plan` prints them and does nothing. What the load sends is
 drawn from the seed too, while what meets what is up to the machine.
@@ -25,6 +26,8 @@ from soak_report import Report
 from soak_run import Run
 from soak_world import open_world
 
+from asset_consumer.librdkafka import GroupProtocol
+
 
 @dataclass(frozen=True, slots=True)
 class Soak:
@@ -34,13 +37,18 @@ class Soak:
     seed: int
     database: str = "sqlite"
     broker: str = "mock"
+    protocol: GroupProtocol = "classic"
     records_per_s: float = 50
     posts_per_s: float = 10
 
     @property
     def command(self) -> str:
         named = {"minutes": f"{self.minutes:g}", "seed": self.seed, "database": self.database, "broker": self.broker}
-        named |= {"records-per-s": f"{self.records_per_s:g}", "posts-per-s": f"{self.posts_per_s:g}"}
+        named |= {
+            "protocol": self.protocol,
+            "records-per-s": f"{self.records_per_s:g}",
+            "posts-per-s": f"{self.posts_per_s:g}",
+        }
         return " ".join([".venv/bin/python tests/soak.py", *(f"--{name} {value}" for name, value in named.items())])
 
     def plan(self) -> list[Planned]:
@@ -50,7 +58,7 @@ class Soak:
 def soak(wanted: Soak, say: Callable[[str], None]) -> Report:
     """Run it, tell each fault as it is over, and return what was seen; a breach is in the report too."""
     report = Report()
-    with soak_database(wanted.database) as database, open_world(wanted.broker, database) as world:
+    with soak_database(wanted.database) as database, open_world(wanted.broker, wanted.protocol, database) as world:
         load = Load(world, wanted.seed, wanted.records_per_s, wanted.posts_per_s)
         run = Run(world, load, report, say)
         try:
@@ -76,6 +84,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--broker", choices=["mock", "kafka"], default="mock")
+    parser.add_argument("--protocol", choices=["classic", "consumer"], default="classic", help="on a real broker")
     parser.add_argument("--records-per-s", type=float, default=50)
     parser.add_argument("--posts-per-s", type=float, default=10)
     parser.add_argument("--plan", action="store_true", help="print the faults and end")

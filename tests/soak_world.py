@@ -19,6 +19,8 @@ from real_broker import RealBroker
 from soak_database import Postgres, Sqlite
 from soak_topics import SoakTopics
 
+from asset_consumer.librdkafka import GroupProtocol
+
 CONSUMERS = 2
 
 IDLE_MS = 3000
@@ -38,21 +40,29 @@ class World:
     http: Forked | None = None
 
     def start_consumer(self) -> Forked:
-        session_ms = 2200 if isinstance(self.broker, MockCluster) else self.broker.session_timeout_ms
         environment = {
             "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.broker.bootstrap,
             "ASSET_BRIDGE_KAFKA__GROUP_ID": self.broker.group,
+            "ASSET_BRIDGE_KAFKA__GROUP_PROTOCOL": self.broker.group_protocol,
             "ASSET_BRIDGE_KAFKA__TOPICS": ",".join(self.topics.names),
             "ASSET_BRIDGE_KAFKA__BATCH_MAX_RECORDS": "100",
-            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__SESSION_TIMEOUT_MS": str(session_ms),
-            "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__HEARTBEAT_INTERVAL_MS": "100",
             "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__FETCH_WAIT_MAX_MS": "20",
             "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
+            **self._session(),
         }
         consumer = Forked("consume", home=self.database.home, environment=environment, idle_ms=IDLE_MS)
         self.consumers.append(consumer)
         self.at_large.append(consumer)
         return consumer
+
+    def _session(self) -> dict[str, str]:
+        session = self.broker.session
+        if isinstance(self.broker, MockCluster):
+            session["session.timeout.ms"] = "2200"
+        return {
+            f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name.replace('.', '_').upper()}": value
+            for name, value in session.items()
+        }
 
     def start_http(self) -> None:
         environment = {"ASSET_BRIDGE_HTTP__PORT": str(self.port)}
@@ -106,7 +116,7 @@ class World:
 
 
 @contextmanager
-def open_broker(kind: str) -> Iterator[Broker]:
+def open_broker(kind: str, protocol: GroupProtocol) -> Iterator[Broker]:
     if kind == "mock":
         with MockCluster() as cluster:
             cluster.group_initial_rebalance_delay_ms(500)
@@ -115,15 +125,15 @@ def open_broker(kind: str) -> Iterator[Broker]:
     jars = cached()
     if jars is None or find_java() is None:
         missing("kafka", "there is no Kafka of ours to stop and start: `make kafka` fetches one")
-    with closing(ThrowAwayKafka(jars)) as server, closing(RealBroker(server.bootstrap, server)) as broker:
+    with closing(ThrowAwayKafka(jars)) as server, closing(RealBroker(server.bootstrap, server, protocol)) as broker:
         yield broker
 
 
 @contextmanager
-def open_world(broker_kind: str, database: Sqlite | Postgres) -> Iterator[World]:
+def open_world(kind: str, protocol: GroupProtocol, database: Sqlite | Postgres) -> Iterator[World]:
     """A world in which all is well and everybody is ready."""
     with ExitStack() as stack:
-        broker = stack.enter_context(open_broker(broker_kind))
+        broker = stack.enter_context(open_broker(kind, protocol))
         topics = stack.enter_context(SoakTopics(broker))
         world = stack.enter_context(closing(World(broker, database, topics)))
         world.start_http()

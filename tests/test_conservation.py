@@ -73,7 +73,7 @@ def test_recorded_and_dead_lettered_are_all_that_was_produced(
                 recorder.broken = None
                 eventually(lambda: sum(committed_offsets(broker, PARTITIONS)) == RECORDS, timeout_s=60)
         places_stored = [str(event.metadata["kafka/record"].value) for event in runless_events(instance)]
-    stored = without_refused_commits(broker, places_stored, caplog.records)
+    stored = without_refused_commits(broker, recorder, places_stored, caplog.records)
     letters = consume_all(broker.bootstrap, broker.dead_letters, 0)
 
     names = [f"{broker.topic}/{partition}/{offset}" for partition, offset in places]
@@ -81,7 +81,7 @@ def test_recorded_and_dead_lettered_are_all_that_was_produced(
     ids = [(dict(letter.headers)["asset-bridge.dlq.id"] or b"").decode() for letter in letters]
     dead = dict(zip(ids, letters, strict=True))
     assert Counter(stored) + Counter(dead.keys()) == Counter(produced.keys())
-    assert len(dead) == len(without_refused_commits(broker, ids, caplog.records))
+    assert len(dead) == len(without_refused_commits(broker, recorder, ids, caplog.records))
     for place, letter in dead.items():
         one = produced[place]
         assert (letter.key, letter.value) == (one.key, one.value)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from both_roads import BothRoads
+from broker import Broker
 from consuming import eventually
 from databases import PostgresDatabases
 from mock_cluster import MockCluster
@@ -74,19 +75,19 @@ def is_refused(roads: BothRoads, proxy: PostgresProxy, key: str) -> bool:
 
 @pytest.mark.fault("PostgreSQL is restarted in mid-transaction and at the commit", *PROMISES)
 def test_a_server_that_is_restarted(
-    cluster: MockCluster,
+    broker: Broker,
     postgres: PostgresDatabases,
     stoppable_server: ThrowAwayServer,
     proxy: PostgresProxy,
     elsewhere: Executor,
 ) -> None:
-    with BothRoads(cluster, postgres.home(postgres.new_name(), port=proxy.port)) as roads:
+    with BothRoads(broker, postgres.home(postgres.new_name(), port=proxy.port)) as roads:
         strike(roads, proxy, lambda: elsewhere.submit(stoppable_server.restart).result())
 
 
 @pytest.mark.fault("PostgreSQL fails over in mid-transaction and at the commit", *PROMISES)
 def test_a_server_that_fails_over_to_its_standby(
-    cluster: MockCluster, pair: PostgresPair, proxy: PostgresProxy, elsewhere: Executor, tmp_path: Path
+    broker: Broker, pair: PostgresPair, proxy: PostgresProxy, elsewhere: Executor, tmp_path: Path
 ) -> None:
     def fail_over() -> None:
         proxy.server = pair.fail_over()
@@ -94,7 +95,7 @@ def test_a_server_that_fails_over_to_its_standby(
 
     pair.follow()
     databases = PostgresDatabases(pair.primary.server, tmp_path)
-    with BothRoads(cluster, databases.home(databases.new_name(), port=proxy.port)) as roads:
+    with BothRoads(broker, databases.home(databases.new_name(), port=proxy.port)) as roads:
         strike(roads, proxy, lambda: elsewhere.submit(fail_over).result())
 
 

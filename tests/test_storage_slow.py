@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from both_roads import BothRoads
+from broker import Broker
 from consuming import eventually
 from databases import PostgresDatabases
 from mock_cluster import MockCluster
@@ -15,23 +16,24 @@ from asset_reporting import transactional_recorder
 
 pytestmark = [pytest.mark.usefixtures("quick_backoff")]
 
-SILENCE = {"max.poll.interval.ms": "1500", "session.timeout.ms": "1500"}
-"""How long the consumer may be silent: 5 minutes otherwise."""
+SILENCE_MS = "2500"
+"""How long the consumer may be silent: 5 minutes otherwise; not less than a session."""
 
-STATEMENT_S = 0.3
+STATEMENT_S = 0.5
 """How long each statement of a transaction takes; there are seven at least, longer than the consumer may be silent."""
 
 
 @pytest.mark.fault("PostgreSQL is slow", "P1", "P2", "P3", "P6")
 def test_a_batch_that_takes_longer_than_the_group_waits_gets_through_and_makes_the_next_ones_smaller(
-    cluster: MockCluster, postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactional_recorder, "FIRST_EVENTS", 150)
     monkeypatch.setattr(loop, "PATIENCE_S", 0.2)
     name = postgres.new_name()
+    limits = {**broker.quick_group(), "max.poll.interval.ms": SILENCE_MS}
     with (
         PostgresProxy(postgres.server) as proxy,
-        BothRoads(cluster, postgres.home(name), postgres.home(name, port=proxy.port), librdkafka=SILENCE) as roads,
+        BothRoads(broker, postgres.home(name), postgres.home(name, port=proxy.port), librdkafka=limits) as roads,
     ):
         proxy.delay_s = STATEMENT_S
         roads.feed(200)

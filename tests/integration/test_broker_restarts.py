@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from accounts import Accounts
+from brokers import both_group_protocols
 from consuming import RunningConsumer, eventually
 from real_broker import RealBroker
 from striking import strike_at
@@ -14,6 +15,7 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("scaled_backoff")]
 
 
+@both_group_protocols
 @pytest.mark.parametrize(
     "step",
     [

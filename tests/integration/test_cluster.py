@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from accounts import Accounts
+from brokers import both_group_protocols
 from consuming import RunningConsumer, eventually
 from databases import Database
 from kafka_server import ThrowAwayKafka
 from real_broker import RealBroker
 from striking import strike_at
 
+from asset_consumer.librdkafka import GroupProtocol
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("scaled_backoff")]
@@ -27,8 +29,8 @@ class Cluster(RealBroker):
 
     replicas = 3
 
-    def __init__(self, nodes: dict[int, ThrowAwayKafka]) -> None:
-        super().__init__(",".join(node.bootstrap for node in nodes.values()))
+    def __init__(self, nodes: dict[int, ThrowAwayKafka], group_protocol: GroupProtocol) -> None:
+        super().__init__(",".join(node.bootstrap for node in nodes.values()), group_protocol=group_protocol)
         self._nodes = nodes
 
     def coordinator(self) -> ThrowAwayKafka:
@@ -51,15 +53,16 @@ def nodes(jars: Path) -> Iterator[dict[int, ThrowAwayKafka]]:
 
 
 @pytest.fixture
-def kafka(nodes: dict[int, ThrowAwayKafka]) -> Iterator[Cluster]:
+def kafka(nodes: dict[int, ThrowAwayKafka], request: pytest.FixtureRequest) -> Iterator[Cluster]:
     for node in nodes.values():
         node.ensure_running()
-    with closing(Cluster(nodes)) as cluster:
+    with closing(Cluster(nodes, request.param)) as cluster:
         cluster.create_topic(cluster.topic, PARTITIONS)
         cluster.create_topic(cluster.dead_letters, PARTITIONS)
         yield cluster
 
 
+@both_group_protocols
 @pytest.mark.parametrize(
     "whose",
     [

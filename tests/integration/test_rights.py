@@ -162,15 +162,21 @@ def test_events_that_may_not_be_read_any_more_are_read_once_they_may(
 
 @pytest.mark.fault("wrong password", "P1", "P7")
 def test_a_refused_login_is_told_as_one_and_without_the_password(
-    behind_lock: RealBroker, accounts: Accounts, caplog: pytest.LogCaptureFixture
+    kafka: RealBroker, behind_lock: RealBroker, accounts: Accounts, rights: Rights, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    accounts.feed(10)
-    with RunningConsumer(behind_lock, TransactionalRecorder(accounts.instance), librdkafka=REFUSED) as consumer:
+    rights.give(write_letters(kafka))
+    accounts.feed(50)
+    recorder = TransactionalRecorder(accounts.instance)
+    with RunningConsumer(behind_lock, recorder, librdkafka=REFUSED) as consumer:
         eventually(lambda: consumer.reason("broker") == "brokers: _AUTHENTICATION")
         assert consumer.health.alive
     accounts.check()
     assert accounts.stored == []
+    with RunningConsumer(behind_lock, recorder, librdkafka=LOGIN) as corrected:
+        accounts.settled()
+        eventually(lambda: corrected.health.ready)
+    accounts.close()
     assert "CANARY" not in caplog.text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from accounts import Accounts
+from brokers import both_group_protocols
 from consuming import RunningConsumer, committed_offsets, eventually
 from databases import Database
 from mock_cluster import produce
@@ -21,6 +22,7 @@ OLD, NEW = range(5), range(10, 18)  # the new log is longer: the group's offset 
 
 
 @pytest.mark.fault("partitions added in mid-drain", "P1", "P2", "P6")
+@both_group_protocols
 def test_partitions_that_are_added_are_consumed_from_their_beginning(kafka: RealBroker, accounts: Accounts) -> None:
     accounts.feed(100)
     with RunningConsumer(kafka, TransactionalRecorder(accounts.instance), batch_max_records=10) as consumer:
