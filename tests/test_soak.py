@@ -17,7 +17,7 @@ def test_the_same_seed_draws_the_same_faults() -> None:
     ("broker", "database", "minutes"),
     [("mock", "sqlite", 0.4), pytest.param("kafka", "postgresql", 0.6, marks=pytest.mark.kafka)],
 )
-@pytest.mark.fault("Random faults under random load, for a while", "P1", "P2", "P3", "P4", "P6")
+@pytest.mark.fault("random faults under random load, for a while", "P1", "P2", "P3", "P4", "P6")
 def test_random_faults_under_random_load_break_no_promise(broker: str, database: str, minutes: float) -> None:
     report = soak(Soak(minutes, seed=7, broker=broker, database=database), say=print)
 

@@ -7,6 +7,7 @@ from consuming import eventually
 from databases import Database, PostgresDatabases
 from forked import Forked
 from forked_group import ForkedGroup
+from mock_cluster import MockCluster
 from postgres import ThrowAwayServer
 from postgres_proxy import PostgresProxy
 
@@ -36,9 +37,9 @@ def left_to_the_next(group: ForkedGroup) -> None:
 
 @pytest.mark.fault("SIGTERM while PostgreSQL is down", *PROMISES)
 def test_stopped_between_two_tries_it_leaves_as_it_always_does(
-    postgresql: Database, stoppable_server: ThrowAwayServer
+    cluster: MockCluster, postgresql: Database, stoppable_server: ThrowAwayServer
 ) -> None:
-    with ForkedGroup(postgresql.new_home()) as group:
+    with ForkedGroup(postgresql.new_home(), cluster) as group:
         consumer = at_work(group, deadline_s=600)
         stoppable_server.stop()
         group.feed(60)
@@ -55,11 +56,11 @@ def test_stopped_between_two_tries_it_leaves_as_it_always_does(
 @pytest.mark.fault("SIGTERM, and a second one, while a commit hangs", *PROMISES)
 @pytest.mark.parametrize(("deadline_s", "signals"), [(1, 1), (600, 2)], ids=["deadline", "told twice"])
 def test_stopped_in_mid_commit_it_leaves_at_its_deadline_or_told_twice_and_the_commit_may_outlive_it(
-    postgres: PostgresDatabases, deadline_s: int, signals: int
+    cluster: MockCluster, postgres: PostgresDatabases, deadline_s: int, signals: int
 ) -> None:
     with (
         PostgresProxy(postgres.server) as proxy,
-        ForkedGroup(postgres.home(postgres.new_name(), port=proxy.port)) as group,
+        ForkedGroup(postgres.home(postgres.new_name(), port=proxy.port), cluster) as group,
     ):
         consumer = at_work(group, deadline_s)
         proxy.fail("COMMIT", "freeze", after="INSERT")
