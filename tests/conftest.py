@@ -14,7 +14,7 @@ from fault_table import ALL_ITEMS, needs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["brokers", "databases", "broker_faults"]
+pytest_plugins = ["missing", "brokers", "databases", "broker_faults"]
 
 # How long an example takes depends on what else the machine does, and is nobody's fault.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -10,7 +10,7 @@ import io
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,12 @@ BEGIN, END = "<!-- faults: made by tests/fault_table.py -->\n\n", "\n<!-- end of
 
 PROMISES = re.compile(r"P[1-8]")
 
-KAFKA = {"mock": "in-process", "cluster": "in-process", "kafka": "real"}
+PROPER = {"Dagster's", "HTTP", "PostgreSQL", "SIGTERM", "SIGTERM,", "SQLite"}
+"""What a fault's name may begin with in capitals."""
+
+KAFKA = {"mock": "in-process", "cluster": "in-process", "kafka": "real", "kafka-consumer-protocol": "real"}
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "postgres": "PostgreSQL"}
-"""What a test runs on, by the names of its fixtures and parameters."""
+"""What a test runs on, by the names of its fixtures and parameters: a test that opens one by itself is not seen."""
 
 ALL_ITEMS = pytest.StashKey[list[pytest.Item]]()
 """Every test there is, also those that this run leaves out; only where all were collected."""
@@ -59,8 +62,8 @@ def needs(item: Any) -> set[str]:
 def table(items: Iterable[pytest.Item]) -> str:
     """One row per fault, in the order of their names."""
     marked = [(mark, item) for item in items for mark in item.iter_markers("fault")]
-    marked.sort(key=lambda pair: (pair[0].args[0], pair[1].nodeid))
-    rows = ["| fault | promises | Kafka | database | shown by |", "|---|---|---|---|---|"]
+    marked.sort(key=lambda pair: (pair[0].args[0].casefold(), pair[1].nodeid))
+    rows = ["| fault | promises | tried on | shown by |", "|---|---|---|---|"]
     for name, pairs in itertools.groupby(marked, key=lambda pair: pair[0].args[0]):
         same = list(pairs)
         rows.append(_row(name, {promise for mark, _ in same for promise in mark.args[1:]}, [item for _, item in same]))
@@ -70,13 +73,17 @@ def table(items: Iterable[pytest.Item]) -> str:
 def _row(name: str, promises: set[str], items: Sequence[pytest.Item]) -> str:
     assert promises, f"{name}: which promises does it show?"
     assert all(PROMISES.fullmatch(promise) for promise in promises), f"{name}: {promises}"
-    cells = [name, ", ".join(sorted(promises)), _on(items, KAFKA), _on(items, DATABASES), ", ".join(_tests(items))]
+    assert name[0].islower() or name.split(maxsplit=1)[0] in PROPER, f"{name}: begins with a small letter"
+    tried = sorted({on for item in items if (on := tried_on(needs(item)))}, key=str.casefold)
+    cells = [name, ", ".join(sorted(promises)), ", ".join(tried) or "-", ", ".join(_tests(items))]
     return f"| {' | '.join(cells)} |"
 
 
-def _on(items: Iterable[pytest.Item], names: Mapping[str, str]) -> str:
-    """What a fault was tried on."""
-    return ", ".join(sorted({names[name] for item in items for name in needs(item) & {*names}})) or "-"
+def tried_on(needed: set[str]) -> str:
+    """The Kafka and the database of one test, `real/SQLite`; empty where it names neither."""
+    kinds = [{names[name] for name in needed & {*names}} for names in (KAFKA, DATABASES)]
+    assert all(len(kind) < 2 for kind in kinds), f"a test of one fault on two of a kind: {kinds}"
+    return "/".join(name for kind in kinds for name in kind)
 
 
 def _tests(items: Sequence[pytest.Item]) -> list[str]:

@@ -91,9 +91,13 @@ class Forked:
 
     def is_struck(self, step: str) -> bool:
         """Whether it has struck itself at this step; an end of any other kind fails the test."""
-        alive, struck = self._process.is_alive(), f"{fault_points.mark(step)}\n" in self.err
+        alive, struck = self._process.is_alive(), self.was_struck(step)
         assert alive or struck, f"ended with {self._process.exitcode} before {step}:\n{self.err}"
         return struck
+
+    def was_struck(self, step: str) -> bool:
+        """The same of one that may have ended otherwise, and be gone."""
+        return f"{fault_points.mark(step)}\n" in self.err
 
     def killed_at(self, step: str) -> None:
         """Make sure that it died at this step and nowhere else."""

@@ -12,7 +12,6 @@ from broker import Broker
 from consuming import eventually
 from dagster import DagsterInstance
 from forked import Forked
-from mock_cluster import MockCluster
 from processes import kafka_environment
 
 PARTITIONS = 6
@@ -25,11 +24,10 @@ class ForkedGroup:
     Every `bad_every`th record is no event. A batch of `batch` records should hold several of those.
     """
 
-    def __init__(self, home: Path, broker: Broker | None = None, *, batch: int = 30, bad_every: int = 7) -> None:
+    def __init__(self, home: Path, broker: Broker, *, batch: int = 30, bad_every: int = 7) -> None:
         self._home, self._batch = home, batch
         self._open = ExitStack()
-        self.broker = broker or self._open.enter_context(MockCluster())
-        self._session = self.broker.quick_group()
+        self.broker, self._session = broker, broker.quick_group()
         self.broker.create_topic(self.broker.topic, PARTITIONS)
         self.broker.create_topic(self.broker.dead_letters, PARTITIONS, {"max.message.bytes": "1200000"})
         instance = self._open.enter_context(DagsterInstance.from_config(str(home)))

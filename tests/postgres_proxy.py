@@ -29,11 +29,14 @@ class _Link:
     lost_answer: Then | None = None
     """What to do when the next answer comes, instead of passing it on."""
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Whether it was open until now."""
+        was_open = self.client.fileno() >= 0
         for end in (self.client, self.server):
             with contextlib.suppress(OSError):  # closed already
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+        return was_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,12 @@ class PostgresProxy:
         """Forget a fault that no statement has met."""
         self._planned = None
 
-    def cut(self) -> None:
-        """Break all connections."""
+    def cut(self) -> int:
+        """Break all connections; returns how many were open."""
+        broken = 0
         while self._links:
-            self._links.pop().close()
+            broken += self._links.pop().close()
+        return broken
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the listener is closed

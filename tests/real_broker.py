@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import pytest
 from broker import Broker
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined] # documented, not declared
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 from kafka_server import SETTINGS
+from missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -114,7 +114,7 @@ class RealBroker(Broker):
 
     def _ours(self) -> ThrowAwayKafka:
         if self._server is None:
-            pytest.skip("a broker that was named, or is in a container, must not be stopped")
+            missing("kafka", "a broker that was named, or is in a container, must not be stopped")
         return self._server
 
     def _until(self, check: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,10 @@ class Postgres:
         self.server.start()
 
     @contextmanager
-    def commit(self, fault: Fault) -> Generator[None]:
-        """Lose one COMMIT, or the answer to one."""
+    def commit(self, fault: Fault) -> Generator[Callable[[], bool]]:
+        """Lose one COMMIT, or the answer to one; yields whether there was one."""
         self.proxy.fail("COMMIT", fault)
-        yield
+        yield self.proxy.met.is_set
         self.proxy.spare()
 
 

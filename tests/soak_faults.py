@@ -15,7 +15,7 @@ from real_broker import RealBroker
 from soak_database import Postgres, Sqlite
 from soak_process_faults import frozen, frozen_at, http_killed, joined, killed, killed_at, left
 from soak_topics import DEAD_LETTER_PARTITIONS, LETTER_BYTES
-from soak_world import World
+from soak_world import Struck, World
 
 Target = Literal["group", "http", "broker", "database"]
 Draw = Callable[[random.Random], dict[str, Any]]
@@ -46,7 +46,7 @@ def _nothing(_: random.Random) -> dict[str, Any]:
 class Kind:
     """`seconds` are the least and the most that it stays; two faults of one target are never at the same time."""
 
-    do: Callable[..., AbstractContextManager[None]]
+    do: Callable[..., AbstractContextManager[Struck | None]]
     targets: frozenset[Target]
     seconds: tuple[float, float]
     draw: Draw = _nothing
@@ -75,25 +75,27 @@ def _broker_frozen(world: World) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _letters_delayed(world: World, times: int) -> Generator[None]:
+def _letters_delayed(world: World, times: int) -> Generator[Struck]:
     """With an error after which the producer tries again by itself."""
     _refuse_letters(world, KafkaError.NOT_LEADER_FOR_PARTITION, times)
-    yield
+    ends = world.topics.letter_ends()
+    yield lambda: world.topics.letter_ends() != ends  # what is written now has met its partition's errors before
 
 
 @contextmanager
-def _letters_refused(world: World, times: int) -> Generator[None]:
+def _letters_refused(world: World, times: int) -> Generator[Struck]:
     """With an error after which it does not: the letter has failed, and its record must stay open."""
+    held = world.letters_held()
     if isinstance(world.broker, MockCluster):
         _refuse_letters(world, KafkaError.TOPIC_AUTHORIZATION_FAILED, times)
-        yield
+        yield lambda: world.letters_held() > held
         return
     assert isinstance(world.broker, RealBroker)
     for consumer in world.at_large:
         consumer.ready()  # who starts now would refuse to, and rightly
     for topic in world.topics.names:
         world.broker.configure_topic(f"{topic}.dlq", max_message_bytes="100")
-    yield
+    yield lambda: world.letters_held() > held
     for topic in world.topics.names:
         world.broker.configure_topic(f"{topic}.dlq", max_message_bytes=LETTER_BYTES)
 
@@ -116,13 +118,13 @@ def _database_down(world: World) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _cut(world: World) -> Generator[None]:
+def _cut(world: World) -> Generator[Struck]:
     assert isinstance(world.database, Postgres)
-    world.database.proxy.cut()
-    yield
+    broken = world.database.proxy.cut()
+    yield lambda: broken > 0
 
 
-def _commit_lost(world: World, what: Any) -> AbstractContextManager[None]:
+def _commit_lost(world: World, what: Any) -> AbstractContextManager[Struck]:
     assert isinstance(world.database, Postgres)
     return world.database.commit(what)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 from kills import BY_NEWCOMER, BY_SIGTERM
-from soak_world import World
+from soak_world import Struck, World
 
 COME_S = 5.0
 """How long a consumer may take to come to the step at which it shall freeze."""
@@ -24,8 +24,8 @@ def killed(world: World, which: int) -> Generator[None]:
 
 
 @contextmanager
-def killed_at(world: World, which: int, step: str) -> Generator[None]:
-    """Killed at a step; by force, where it has not come there in time."""
+def killed_at(world: World, which: int, step: str) -> Generator[Struck]:
+    """Killed at a step; by force, and not struck, where it has not come there in time."""
     if step in {"joining", "placing"}:
         victim = world.start_consumer()
         world.at_large.remove(victim)
@@ -36,7 +36,7 @@ def killed_at(world: World, which: int, step: str) -> Generator[None]:
         world.start_consumer()
     elif step in BY_SIGTERM:
         victim.signal(SIGTERM)
-    yield
+    yield lambda: victim.was_struck(step)
     world.bury(victim)
     if step not in BY_NEWCOMER | {"joining", "placing"}:
         world.start_consumer()
@@ -53,17 +53,17 @@ def frozen(world: World, which: int) -> Generator[None]:
 
 
 @contextmanager
-def frozen_at(world: World, which: int, step: str) -> Generator[None]:
+def frozen_at(world: World, which: int, step: str) -> Generator[Struck]:
     """Frozen in the midst of its work, and woken when others have done it."""
     victim = world.take(which)
     victim.strike(step, how=SIGSTOP)
     deadline = time.monotonic() + COME_S
-    while not (victim.is_struck(step) and victim.is_stopped) and time.monotonic() < deadline:
+    while not (struck := victim.is_struck(step) and victim.is_stopped) and time.monotonic() < deadline:
         time.sleep(0.02)
     victim.signal(SIGSTOP)  # where another fault keeps it from coming there
     victim.spare()
     world.expel(victim.member)
-    yield
+    yield lambda: struck
     victim.signal(SIGCONT)
     world.at_large.append(victim)
 

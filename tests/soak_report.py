@@ -22,14 +22,17 @@ class Report:
     left_out: int = 0
     memory_mb: list[float] = field(default_factory=list[float])
     counts: dict[str, object] = field(default_factory=dict[str, object])
+    struck: Counter[str] = field(default_factory=Counter[str])
+    """How often each fault has happened: at its step, to a COMMIT, to a letter; not every one that was planned does."""
     _seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     @property
     def faults(self) -> int:
         return sum(len(seconds) for seconds in self._seconds.values())
 
-    def recovered(self, planned: Planned, seconds: float) -> None:
+    def recovered(self, planned: Planned, seconds: float, *, struck: bool) -> None:
         self._seconds.setdefault(planned.name, []).append(seconds)
+        self.struck[planned.name] += struck
 
     def failed(self, error: Exception, logs: Path) -> None:
         self.failure = f"{''.join(traceback.format_exception(error))}the logs of all processes are in {logs}"
@@ -47,10 +50,11 @@ class Report:
         }
 
     def text(self, command: str) -> str:
-        rows = [f"{name:40} {len(of):4}  {statistics.median(of):5.1f}  {max(of):5.1f}" for name, of in self._rows()]
+        everything = [second for seconds in self._seconds.values() for second in seconds]
         lines = [
-            f"{'fault':40} {'n':>4}  {'med s':>5}  {'max s':>5}",
-            *rows,
+            f"{'fault':44} {'struck':>12}  {'med s':>5}  {'max s':>5}",
+            *(_row(name, self.struck[name], of) for name, of in sorted(self._seconds.items())),
+            *([_row("all", self.struck.total(), everything)] if everything else []),
             f"{self.faults} faults, {self.left_out} of the plan left out for want of time, {self.checks} checks",
             *(f"{name}: {counted}" for name, counted in self.counts.items()),
             f"memory of the consumers at the end, in MB: {[round(mb) for mb in self.memory_mb]}",
@@ -59,6 +63,7 @@ class Report:
         ]
         return "\n".join(lines)
 
-    def _rows(self) -> list[tuple[str, list[float]]]:
-        everything = [second for seconds in self._seconds.values() for second in seconds]
-        return [*sorted(self._seconds.items()), *([("all", everything)] if everything else [])]
+
+def _row(name: str, struck: int, seconds: list[float]) -> str:
+    times = f"{struck} of {len(seconds)}"
+    return f"{name:44} {times:>12}  {statistics.median(seconds):5.1f}  {max(seconds):5.1f}"

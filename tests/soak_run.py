@@ -13,7 +13,7 @@ from soak_load import Load
 from soak_plan import Planned
 from soak_report import Report
 from soak_topics import Lane
-from soak_world import CONSUMERS, World
+from soak_world import CONSUMERS, Struck, World
 
 STALL_S = 90.0
 """The most that may pass without anything being done while something is there to do."""
@@ -31,6 +31,8 @@ class Open:
     planned: Planned
     end_at: float
     undo: ExitStack
+    has_struck: Struck | None = None
+    """Where it may come to nothing."""
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Run:
     report: Report
     say: Callable[[str], None]
     _open: list[Open] = field(default_factory=list[Open])
-    _over: list[Planned] = field(default_factory=list[Planned])
+    _over: list[Open] = field(default_factory=list[Open])
     """Faults that are undone, and not yet recovered from."""
     _looked_at: float = 0.0
     _settle_at: float = 0.0
@@ -81,22 +83,24 @@ class Run:
         self.load.accounts.close()
 
     def _begin(self, planned: Planned) -> None:
-        undo = ExitStack()
-        self._open.append(Open(planned, time.monotonic() + planned.seconds, undo))
-        undo.enter_context(KINDS[planned.name].do(self.world, **planned.parameters))
+        one = Open(planned, time.monotonic() + planned.seconds, ExitStack())
+        self._open.append(one)
+        one.has_struck = one.undo.enter_context(KINDS[planned.name].do(self.world, **planned.parameters))
 
     def _undo(self, one: Open) -> None:
         self._open.remove(one)
         one.undo.close()
-        self._over.append(one.planned)
+        self._over.append(one)
 
     def _recover(self) -> None:
         """Wait until all that was produced up to now is done, then look at the accounts."""
         ends, began = self.load.accounts.topics.ends(), time.monotonic()
         self._pass(ends)
-        for planned in self._over:
-            self.report.recovered(planned, time.monotonic() - began)
-            self.say(f"{planned} -> recovered in {time.monotonic() - began:.1f} s")
+        for one in self._over:
+            struck = one.has_struck is None or one.has_struck()
+            self.report.recovered(one.planned, time.monotonic() - began, struck=struck)
+            told = f"recovered in {time.monotonic() - began:.1f} s" if struck else "came to nothing"
+            self.say(f"{one.planned} -> {told}")
         self._over.clear()
         self._check()
 

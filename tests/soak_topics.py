@@ -71,6 +71,10 @@ class SoakTopics:
         """The next offset of each partition, as the broker says."""
         return self._ends(self.records)
 
+    def letter_ends(self) -> dict[Lane, int]:
+        """The next offset of each partition of the dead-letter topics."""
+        return self._ends(lane for lane in self._next if lane not in self.records)
+
     def committed(self) -> dict[Lane, int]:
         """The group's committed offsets, where there are any."""
         offsets: dict[Lane, int] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from signal import SIGTERM
@@ -20,6 +20,9 @@ from soak_database import Postgres, Sqlite
 from soak_topics import SoakTopics
 
 from asset_consumer.librdkafka import GroupProtocol
+
+Struck = Callable[[], bool]
+"""What a fault yields that may come to nothing: whether it has struck, to be asked once all has recovered."""
 
 CONSUMERS = 2
 
@@ -99,6 +102,11 @@ class World:
         """The processes that have done without the ledger, which then kept no promise of it."""
         logs = (self.database.home / "processes").glob("*/err")
         return [log.parent.name for log in logs if '"lesser_recorder"' in log.read_text()]
+
+    def letters_held(self) -> int:
+        """How often a consumer has said that it holds a partition for a dead letter that was not taken."""
+        logs = (self.database.home / "processes").glob("*/err")
+        return sum('"held"' in line and '"dlq.' in line for log in logs for line in log.read_text().splitlines())
 
     def leave(self) -> None:
         """Let all consumers stop as an operator stops them."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mock_cluster import MockCluster
 
 
+@pytest.mark.fault("dead letters of any record, whole, cut down or copied", "P1")
+@pytest.mark.fault("keys and values that are null or empty", "P1", "P4")
 def test_acknowledged_letters_give_back_their_records_byte_for_byte(broker: Broker, producers: Producers) -> None:
     broker.create_topic(broker.dead_letters, 4)
     records = [
@@ -65,6 +67,7 @@ def test_partitions_that_are_added_later_are_used(broker: Broker, producers: Pro
     assert consume_all(broker.bootstrap, broker.dead_letters, 1)[0].partition == RECORD.partition
 
 
+@pytest.mark.fault("dead-letter topic missing from the start", "P1")
 def test_missing_topic_is_reported_at_once_created_by_nobody_and_heals(broker: Broker, producers: Producers) -> None:
     other = broker.name("other.dlq")
     broker.create_topic(other, 4)

@@ -63,6 +63,7 @@ REASONS = st.builds(
 UNCOPIED = records().filter(lambda record: find_block(record.headers) is None)
 
 
+@pytest.mark.fault("dead letters of any record, whole, cut down or copied", "P1")
 @given(record=UNCOPIED, reason=REASONS, connect_headers=st.booleans())
 @example(record=RECORD, reason=SCHEMA, connect_headers=True)
 def test_restoring_a_dead_letter_gives_back_the_record(
@@ -83,6 +84,7 @@ def test_original_headers_come_first_and_stay_as_they_are(
     assert dead.headers[len(kept)][0] == PREFIX + "version"
 
 
+@pytest.mark.fault("dead letters of any record, whole, cut down or copied", "P1")
 @given(UNCOPIED, REASONS)
 def test_a_shrunk_letter_gives_back_key_value_and_headers(record: Record, reason: Reason) -> None:
     dead = letter(record, reason)
@@ -92,6 +94,7 @@ def test_a_shrunk_letter_gives_back_key_value_and_headers(record: Record, reason
     assert shrink(shrink(dead, 1), 2) == shrink(dead, 2)
 
 
+@pytest.mark.fault("dead letters of any record, whole, cut down or copied", "P1")
 @given(UNCOPIED, REASONS, st.integers(0, 2))
 def test_a_dead_letter_that_was_copied_to_its_topic_gives_back_the_first_record(
     record: Record, reason: Reason, step: int

@@ -67,6 +67,7 @@ def test_letters_refused_as_a_batch_go_whole_one_by_one(cluster: MockCluster, pr
     assert all("errors" in facts(dead) for dead in found)
 
 
+@pytest.mark.fault("dead letter too large for the client", "P1", "P4")
 def test_letter_too_large_for_the_client_is_made_smaller_too(broker: Broker, producers: Producers) -> None:
     broker.create_topic(broker.dead_letters, 4)
     producer = producers.open(broker, message_max_bytes="2000")

@@ -42,6 +42,7 @@ def test_times_that_dagster_reads_become_timestamps(name: str, value: object) ->
     assert get_timestamp_out_of_metadata_if_set(as_dagster(metadata), name) == 1705314600.0
 
 
+@pytest.mark.fault("metadata that Dagster reads by name, of another type", "P8")
 @pytest.mark.parametrize(
     "value",
     ["yesterday", "2024-01-15", "2024-01-15T10:30:00", 0, -1, 1e12, True, None, [], {"raw_value": 5, "type": "int"}],
@@ -53,6 +54,7 @@ def test_other_values_for_these_times_are_refused(value: object) -> None:
 _TABLE_ENTRIES = [f"dagster/{name}" for name in TableMetadataSet.model_fields] + ["dagster/relation_identifier"]
 
 
+@pytest.mark.fault("metadata that Dagster reads by name, of another type", "P8")
 @pytest.mark.parametrize("name", _TABLE_ENTRIES)
 @settings(max_examples=30)
 @given(value=json_values | typed_metadata)

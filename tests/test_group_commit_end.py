@@ -20,7 +20,7 @@ def recorder() -> Iterator[HeldRecorder]:
     recorder.let_all()
 
 
-@pytest.mark.fault("The storage hangs under a post", "P2")
+@pytest.mark.fault("the storage hangs under a post", "P2")
 def test_post_not_begun_by_its_deadline_is_never_recorded(recorder: HeldRecorder) -> None:
     recorder.hold()
 

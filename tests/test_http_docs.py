@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster import DagsterInstance
 from document_server import KEY, DocumentServer, document_server
+from missing import missing
 
 from asset_events import MAX_EVENT_BYTES
 from asset_reporting import auth, group_commit, http_reporting, idempotency, reporters, server, storage_threads
@@ -34,9 +35,10 @@ def running() -> Iterator[DocumentServer]:
         yield running
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the commands are curl's")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_pasted_command_records_an_event(running: DocumentServer, command: str) -> None:
+    if shutil.which("curl") is None:
+        missing("curl", "the commands are curl's")
     command = command.replace("http://localhost:3000", running.requests.base)
 
     done = subprocess.run(

@@ -218,6 +218,7 @@ def test_same_keys_by_http_and_kafka_at_once_are_recorded_once(broker: Broker, t
     assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
+@pytest.mark.fault("the same idempotency key again by the other road", "P2", "P5")
 def test_record_repeats_a_post_and_a_post_repeats_a_record(broker: Broker, tmp_path: Path) -> None:
     broker.create_topic(broker.topic, 1)
     broker.create_topic(broker.dead_letters, 1)

@@ -10,6 +10,7 @@ import pytest
 from consuming import eventually
 from kafka_server import ThrowAwayKafka
 from kafka_server import __file__ as script_path
+from missing import missing
 
 pytestmark = pytest.mark.kafka
 
@@ -19,7 +20,7 @@ def test_a_broker_started_by_hand_ends_with_the_script(
     kafka_server: tuple[str, ThrowAwayKafka | None], end: signal.Signals
 ) -> None:
     if kafka_server[1] is None or shutil.which("setpriv") is None:
-        pytest.skip("the broker is not one of ours, or cannot be tied to its parent here")
+        missing("kafka", "the broker is not one of ours, or cannot be tied to its parent here")
     with subprocess.Popen([sys.executable, script_path], stdout=subprocess.PIPE, text=True) as script:
         assert script.stdout is not None
         bootstrap = script.stdout.readline().strip()

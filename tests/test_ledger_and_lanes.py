@@ -101,7 +101,7 @@ class FailsAlways(TransactionalRecorder):
         return super().record(events, progress)
 
 
-@pytest.mark.fault("a failure nobody foresaw, of one record", "P1", "P4")
+@pytest.mark.fault("one event fails for a reason nobody foresaw", "P1", "P4")
 def test_an_unforeseen_failure_behind_a_letter_is_isolated_and_the_letter_written_once(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -133,7 +133,7 @@ class Destroying:
         return messages
 
 
-@pytest.mark.fault("an exception of the client that destroys fetched records", "P1", "P2")
+@pytest.mark.fault("an exception of the client destroys fetched records", "P1", "P2")
 def test_an_exception_of_the_client_passes_no_record_that_waits_for_its_letter(
     cluster: MockCluster, instance: DagsterInstance
 ) -> None:

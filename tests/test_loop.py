@@ -77,6 +77,7 @@ def test_events_are_recorded_in_order_and_the_offset_moves_with_our_mark(
     assert numbers(instance) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.fault("records that are no event: against the contract, or without a value (tombstone)", "P1", "P4")
 def test_a_bad_record_is_dead_lettered_and_its_batch_goes_on(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -117,7 +118,7 @@ def test_a_topic_bound_to_a_type_needs_none_in_the_event(
         eventually(lambda: numbers(instance) == [7])
 
 
-@pytest.mark.fault("The storage is down", "P1", "P2", "P3", "P6", "P7")
+@pytest.mark.fault("the storage is down", "P1", "P2", "P3", "P6", "P7")
 def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
@@ -141,7 +142,7 @@ def test_a_storage_outage_holds_everything_and_writes_no_dead_letter(
     assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
-@pytest.mark.fault("The storage hangs", "P1", "P2", "P6")
+@pytest.mark.fault("the storage hangs", "P1", "P2", "P6")
 @each_group_protocol
 def test_a_storage_that_hangs_does_not_cost_the_group_membership(
     broker: Broker,
@@ -239,7 +240,7 @@ def is_unlucky(one: AssetEvent) -> bool:
     return isinstance(one, MaterializationEvent) and one.metadata.get("n") == 13
 
 
-@pytest.mark.fault("One event fails for a reason nobody foresaw", "P1", "P4")
+@pytest.mark.fault("one event fails for a reason nobody foresaw", "P1", "P4")
 def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -254,7 +255,7 @@ def test_an_unforeseen_failure_is_isolated_once_its_neighbours_are_recorded(
     assert dict(letter.headers)["asset-bridge.dlq.attempts"] == b"5"
 
 
-@pytest.mark.fault("Every event fails for a reason nobody foresaw", "P3", "P7")
+@pytest.mark.fault("every event fails for a reason nobody foresaw", "P3", "P7")
 def test_a_failure_of_every_event_holds_instead_of_filling_the_dead_letters(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:

@@ -96,7 +96,7 @@ def test_a_rebalance_goes_through_while_the_storage_hangs_and_the_late_batch_is_
     assert sorted(numbers(instance)) == list(range(10))
 
 
-@pytest.mark.fault("The storage refuses an event for its content", "P1", "P4", "P6")
+@pytest.mark.fault("the storage refuses an event for its content", "P1", "P4", "P6")
 @pytest.mark.parametrize("recorder", [TransactionalRecorder, PublicRecorder])
 def test_what_the_storage_refuses_is_dead_lettered_and_its_batch_goes_on(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: Any
@@ -122,7 +122,7 @@ class PerEvent(FaultyRecorder):
         return None
 
 
-@pytest.mark.fault("The storage is down", "P1", "P3")
+@pytest.mark.fault("the storage is down", "P1", "P3")
 def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -137,7 +137,7 @@ def test_an_outage_is_asked_about_by_probes_and_not_by_the_batch(
         eventually(lambda: numbers(instance) == [1])
 
 
-@pytest.mark.fault("The storage is down for writing alone", "P3")
+@pytest.mark.fault("the storage is down for writing alone", "P3")
 def test_an_unforeseen_failure_of_a_sick_storage_is_held_and_not_dead_lettered(
     broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +156,7 @@ def test_an_unforeseen_failure_of_a_sick_storage_is_held_and_not_dead_lettered(
     assert codes(broker, 0) == []
 
 
+@pytest.mark.fault("our own decoder fails on a record", "P1", "P4")
 def test_a_record_that_our_own_decoder_fails_on_is_isolated(
     broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +177,7 @@ def test_a_record_that_our_own_decoder_fails_on_is_isolated(
     assert codes(broker, 1) == [b"internal"]
 
 
-@pytest.mark.fault("The storage hangs", "P1", "P7")
+@pytest.mark.fault("the storage hangs", "P1", "P7")
 def test_liveness_is_the_turning_of_the_loop_at_rest_and_while_the_storage_hangs(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -192,7 +193,7 @@ def test_liveness_is_the_turning_of_the_loop_at_rest_and_while_the_storage_hangs
         eventually(lambda: numbers(instance) == [1])
 
 
-@pytest.mark.fault("The storage is down", "P7")
+@pytest.mark.fault("the storage is down", "P7")
 def test_readiness_finds_out_by_itself_that_storage_or_dead_letter_topic_fail(
     broker: Broker, topic: str, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +212,7 @@ def test_readiness_finds_out_by_itself_that_storage_or_dead_letter_topic_fail(
     assert recorder.calls == 0
 
 
-@pytest.mark.fault("A failure of one event passes", "P1", "P2", "P6")
+@pytest.mark.fault("a failure of one event passes", "P1", "P2", "P6")
 @pytest.mark.parametrize("recorder", [TransactionalRecorder, PublicRecorder])
 def test_a_failure_that_passes_does_not_change_the_order(
     broker: Broker, topic: str, instance: DagsterInstance, recorder: Any
@@ -252,7 +253,7 @@ class Destroying:
         return messages
 
 
-@pytest.mark.fault("client destroys fetched records", "P1", "P6")
+@pytest.mark.fault("an exception of the client destroys fetched records", "P1", "P6")
 def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
     broker: Broker, topic: str, instance: DagsterInstance
 ) -> None:
@@ -290,6 +291,7 @@ def test_a_partition_whose_log_has_moved_on_meanwhile_is_fetched_again(
         eventually(lambda: consumer.health.ready)
 
 
+@pytest.mark.fault("partitions lost to max.poll.interval.ms", "P1")
 @each_group_protocol
 def test_lost_partitions_are_not_committed(broker: Broker, topic: str) -> None:
     limit_ms = str(broker.session_timeout_ms)

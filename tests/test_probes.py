@@ -51,7 +51,7 @@ def wait_for(client: TestClient, status: int) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.fault("The storage is down", "P7")
+@pytest.mark.fault("the storage is down", "P7")
 def test_readiness_follows_the_storage_and_says_why(
     client: TestClient, recorder: FakeRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,7 +98,7 @@ def test_probe_that_raises_is_an_outage_without_values(client: TestClient, recor
     assert CANARY not in str(document)
 
 
-@pytest.mark.fault("The storage hangs", "P7")
+@pytest.mark.fault("the storage hangs", "P7")
 def test_probe_that_hangs_is_an_outage_and_heals(recorder: FakeRecorder) -> None:
     let_go = threading.Event()
     health = Health()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from broker import Broker
 
 
+@pytest.mark.fault("keys and values that are null or empty", "P1", "P4")
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\x00\xff"])
 @pytest.mark.parametrize("key", [None, b"", b"\xff\x00"])
 def test_null_and_empty_stay_apart(broker: Broker, key: bytes | None, value: bytes | None) -> None:
@@ -21,6 +22,7 @@ def test_null_and_empty_stay_apart(broker: Broker, key: bytes | None, value: byt
     assert (record.key, record.value) == (key, value)
 
 
+@pytest.mark.fault("headers that are null, doubled or not UTF-8", "P1")
 def test_headers_keep_order_duplicates_null_and_binary_values(broker: Broker) -> None:
     headers = (
         ("b", b"2"),
@@ -75,6 +77,7 @@ def test_text_header_values_become_bytes() -> None:
     assert Record.from_message(message).headers == (("a", "ü".encode()), ("b", b"1"), ("c", None))
 
 
+@pytest.mark.fault("headers that are null, doubled or not UTF-8", "P1")
 def test_header_names_that_are_not_utf8_cost_neither_the_process_nor_a_value(broker: Broker) -> None:
     broker.create_topic(broker.topic)
     headers = [(b"first", b"1"), (b"\xff", b"2"), (b"n\xfe", None), (b"\xff", b""), (b"last", None), (b"x", b"x")]

@@ -51,7 +51,7 @@ def test_tables_made_by_another_role_are_used_once_the_right_is_granted(
     assert choose_recorder(instance).name == "transactional"
 
 
-@pytest.mark.fault("The role may not write Dagster's tables", "P3")
+@pytest.mark.fault("the role may not write Dagster's tables", "P3")
 def test_a_role_that_may_not_write_dagsters_own_tables_is_an_outage(
     postgres: PostgresDatabases, postgresql: Database
 ) -> None:

@@ -105,7 +105,7 @@ def test_tables_that_take_no_event_at_all_are_an_outage_and_no_events_fault(
     assert kinds(recorder.record(BATCH, PROGRESS)) == ["Recorded", "Recorded"]
 
 
-@pytest.mark.fault("The answer to a commit is lost", "P1", "P2")
+@pytest.mark.fault("the answer to a commit is lost", "P1", "P2")
 def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -119,7 +119,7 @@ def test_an_answer_to_commit_that_is_lost_is_settled_by_the_ledger(
     assert len(runless_events(instance)) == 2
 
 
-@pytest.mark.fault("The answer to a commit is lost", "P1", "P2")
+@pytest.mark.fault("the answer to a commit is lost", "P1", "P2")
 def test_an_answer_to_commit_that_is_lost_is_settled_by_an_idempotency_key(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -134,7 +134,7 @@ def test_an_answer_to_commit_that_is_lost_is_settled_by_an_idempotency_key(
     assert len(runless_events(instance)) == 1
 
 
-@pytest.mark.fault("A commit never arrives", "P1", "P2", "P3")
+@pytest.mark.fault("a commit never arrives", "P1", "P2", "P3")
 def test_a_commit_that_never_arrives_leaves_nothing_and_the_batch_is_recorded_next_time(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_commit_that_never_arrives_leaves_nothing_and_the_batch_is_recorded_ne
     assert len(runless_events(instance)) == 2
 
 
-@pytest.mark.fault("A connection breaks in mid-transaction", "P2", "P3")
+@pytest.mark.fault("a connection breaks in mid-transaction", "P2", "P3")
 def test_a_connection_that_breaks_between_two_statements_leaves_nothing(
     instance: DagsterInstance, behind_proxy: TransactionalRecorder, proxy: PostgresProxy
 ) -> None:
@@ -161,7 +161,7 @@ def test_a_connection_that_breaks_between_two_statements_leaves_nothing(
     assert all_rows(instance) == before
 
 
-@pytest.mark.fault("A writer freezes in mid-transaction", "P1", "P2")
+@pytest.mark.fault("a writer freezes in mid-transaction", "P1", "P2")
 def test_a_writer_that_freezes_in_mid_transaction_does_not_keep_the_others_waiting(
     instance: DagsterInstance,
     behind_proxy: TransactionalRecorder,

@@ -217,6 +217,16 @@ def test_librdkafka_property_that_a_promise_rests_on_is_refused_with_the_reason(
     assert len(reason) > 20
 
 
+def test_static_membership_is_refused_so_that_no_static_member_can_be_fenced(tmp_path: Path) -> None:
+    words = "is not taken: two consumers with one instance id fence each other off"
+    name = "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__GROUP_INSTANCE_ID"
+    (problem,) = problems_of(KAFKA__LIBRDKAFKA__GROUP_INSTANCE_ID="pod-0")
+    assert problem.startswith(f"{name} {words}")
+    text = "kafka: {librdkafka: {group.instance.id: pod-0}}"
+    (problem,) = problems_in(tmp_path, text)
+    assert problem.startswith(f"kafka.librdkafka.group.instance.id in /bridge.yaml {words}")
+
+
 @pytest.mark.parametrize("name", ["group.id", "group_id"])
 def test_refused_property_is_refused_in_the_file_too(tmp_path: Path, name: str) -> None:
     assert problems_in(tmp_path, f"kafka: {{librdkafka: {{{name}: x}}}}") == [

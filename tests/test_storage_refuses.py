@@ -45,7 +45,7 @@ def test_a_server_that_takes_no_more_connections(
         holds_and_heals(roads, {"DagsterPostgresException": no_connections(stoppable_server.server, name)})
 
 
-@pytest.mark.fault("The pool of connections is exhausted", *PROMISES)
+@pytest.mark.fault("the pool of connections is exhausted", *PROMISES)
 @pytest.mark.usefixtures("quick_reconnects")
 def test_a_pool_without_a_free_connection(cluster: MockCluster, postgresql: Database) -> None:
     with BothRoads(cluster, postgresql.new_home()) as roads:
@@ -80,7 +80,7 @@ def test_an_error_that_is_the_servers_own(cluster: MockCluster, postgres: Postgr
         holds_and_heals(roads, faults)
 
 
-@pytest.mark.fault("A lock that is not given in time (lock timeout, statement timeout)", *PROMISES)
+@pytest.mark.fault("a lock that is not given in time (lock timeout, statement timeout)", *PROMISES)
 @pytest.mark.parametrize(
     ("lock_timeout_ms", "statement_timeout_ms", "reason"),
     [(100, 15_000, "LockNotAvailable"), (0, 100, "QueryCanceled")],

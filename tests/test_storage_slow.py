@@ -45,7 +45,7 @@ def test_a_batch_that_takes_longer_than_the_group_waits_gets_through_and_makes_t
         roads.healed("again")
 
 
-@pytest.mark.fault("A batch is too much for the statement timeout", "P1", "P2", "P3", "P6")
+@pytest.mark.fault("a batch is too much for the statement timeout", "P1", "P2", "P3", "P6")
 def test_a_batch_that_is_too_much_for_the_statement_timeout_is_halved_until_it_fits(
     cluster: MockCluster, postgres: PostgresDatabases
 ) -> None:

@@ -35,7 +35,7 @@ def blocking() -> Iterator[Blocking]:
     blocking.let_go.set()
 
 
-@pytest.mark.fault("The storage hangs under a post", "P3")
+@pytest.mark.fault("the storage hangs under a post", "P3")
 def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
     instance: DagsterInstance, blocking: Blocking
 ) -> None:
@@ -61,7 +61,7 @@ def test_stuck_storage_is_answered_within_the_deadline_and_stops_nobody_else(
     ]
 
 
-@pytest.mark.fault("The storage hangs under a post", "P7")
+@pytest.mark.fault("the storage hangs under a post", "P7")
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_a_storage_that_keeps_every_post_waiting_is_not_ready_though_a_probe_is_answered(
     instance: DagsterInstance, blocking: Blocking, guarantee: str
@@ -79,7 +79,7 @@ def test_a_storage_that_keeps_every_post_waiting_is_not_ready_though_a_probe_is_
         assert stuck.result(timeout=10).status_code == 503
 
 
-@pytest.mark.fault("The storage hangs under a post", "P2", "P7")
+@pytest.mark.fault("the storage hangs under a post", "P2", "P7")
 def test_report_told_unrecorded_is_never_recorded_later(instance: DagsterInstance, blocking: Blocking) -> None:
     recorder = FakeRecorder(blocking)
     with (

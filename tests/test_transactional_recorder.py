@@ -36,7 +36,7 @@ REFUSALS = {
 """A refusal at each step of the transaction: what came before it must go too."""
 
 
-@pytest.mark.fault("The storage refuses an event for its content", "P4")
+@pytest.mark.fault("the storage refuses an event for its content", "P4")
 @pytest.mark.parametrize(("table", "column", "value", "bad"), REFUSALS.values(), ids=REFUSALS.keys())
 def test_what_a_table_refuses_is_rejected_alone_and_nothing_is_stored(
     each_database: DagsterInstance,
@@ -69,7 +69,7 @@ def test_a_rejected_event_says_so_by_code_and_tells_no_values(
     assert "canary" not in repr(outcome)
 
 
-@pytest.mark.fault("The storage refuses an event for its content", "P1", "P4")
+@pytest.mark.fault("the storage refuses an event for its content", "P1", "P4")
 @pytest.mark.parametrize("places", [[0], [36], [3, 4], [0, 17, 18, 36], list(range(37))])
 def test_every_offender_of_a_batch_is_found_and_the_rest_is_recorded_without_them(
     each_database: DagsterInstance, recorder: TransactionalRecorder, places: list[int]
@@ -149,7 +149,7 @@ def test_an_unforeseen_failure_inside_the_transaction_is_found_too(postgresql: D
     assert all_rows(instance) == before
 
 
-@pytest.mark.fault("The storage refuses a batch and none of its events", "P3")
+@pytest.mark.fault("the storage refuses a batch and none of its events", "P3")
 def test_a_batch_that_is_refused_only_as_a_whole_is_held(
     each_database: DagsterInstance, recorder: TransactionalRecorder
 ) -> None:

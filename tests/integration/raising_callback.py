@@ -1,4 +1,4 @@
-"""A process whose consumer has a callback that raises: prints how many records came, how far it got, and goes.
+"""A process whose consumer has a callback that raises: commits how far it got, prints how many records came, and goes.
 
 A process of its own, since after some such exceptions the client's `close()` never returns (confluent-kafka 2.16.1).
 
@@ -14,6 +14,7 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 QUIET_S = 2.0
+GROUP = ".raising"
 
 
 def main(bootstrap: str, topic: str) -> None:
@@ -27,7 +28,7 @@ def main(bootstrap: str, topic: str) -> None:
 
     config = {
         "bootstrap.servers": bootstrap,
-        "group.id": f"{topic}.raising",
+        "group.id": f"{topic}{GROUP}",
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "statistics.interval.ms": 20,
@@ -43,8 +44,9 @@ def main(bootstrap: str, topic: str) -> None:
         received += [message.offset() for message in messages if message.error() is None]
         if messages:
             quiet_since = time.monotonic()
-    position = consumer.position([TopicPartition(topic, 0)])[0].offset
-    sys.stdout.write(f"{len(received)} {position}\n")
+    position = consumer.position([TopicPartition(topic, 0)])
+    consumer.commit(offsets=position, asynchronous=False)
+    sys.stdout.write(f"{len(received)} {position[0].offset}\n")
     sys.stdout.flush()
     os._exit(0)
 

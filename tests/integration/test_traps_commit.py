@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 from broker import Broker
 from brokers import each_group_protocol
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from consuming import eventually
 from group_member import group_member, next_value, poll_until
 from mock_cluster import produce
 
@@ -47,6 +48,20 @@ def test_one_bad_partition_fails_the_call_though_the_others_are_committed(broker
         with pytest.raises(KafkaException, match="UNKNOWN_TOPIC_OR_PART"):
             commit(consumer, (topic, 0, 3), (broker.name("nosuch"), 7, 1))
         assert committed(consumer, topic) == 3
+
+
+def test_an_asynchronous_commit_is_reported_only_to_who_polls(broker: Broker, topic: str) -> None:
+    reported: list[int] = []
+
+    def on_commit(_: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        reported.extend(offset.offset for offset in offsets)
+
+    with closing(group_member(broker, topic, on_commit=on_commit)) as consumer:
+        next_value(consumer)
+        consumer.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=True)
+        eventually(lambda: committed(consumer, topic) == 3)
+        assert reported == []
+        poll_until(lambda: reported == [3], consumer)
 
 
 @each_group_protocol

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from brokers import both_group_protocols
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from group_member import group_member, poll_until
+from confluent_kafka import OFFSET_STORED, Consumer, KafkaError, KafkaException, TopicPartition
+from group_member import group_member, next_value, poll_until
+from integration.raising_callback import GROUP
 from integration.raising_callback import __file__ as raising_callback
 from mock_cluster import Sent, produce
 from real_broker import RealBroker
@@ -31,7 +32,7 @@ def errors_within(consumer: Consumer, seconds: float) -> list[int]:
     return codes
 
 
-def test_an_exception_in_a_callback_destroys_records_that_were_fetched(kafka: RealBroker) -> None:
+def test_an_exception_in_a_callback_destroys_records_and_the_next_commit_loses_them(kafka: RealBroker) -> None:
     kafka.create_topic(kafka.topic)
     produce(kafka.bootstrap, kafka.topic, *[b"1"] * RECORDS)
 
@@ -41,6 +42,11 @@ def test_an_exception_in_a_callback_destroys_records_that_were_fetched(kafka: Re
 
     assert position == RECORDS
     assert 0 < received < RECORDS
+    with closing(group_member(kafka, kafka.topic, **{"group.id": f"{kafka.topic}{GROUP}"})) as successor:
+        successor.unsubscribe()
+        successor.assign([TopicPartition(kafka.topic, 0, OFFSET_STORED)])  # without waiting for the dead member
+        produce(kafka.bootstrap, kafka.topic, b"next")
+        assert next_value(successor) == b"next"
 
 
 @both_group_protocols
