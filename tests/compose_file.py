@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,4 +53,4 @@ def seconds(duration: str) -> float:
 
 def options(command: list[str]) -> dict[str, str]:
     """The options of a command line, each with the word behind it."""
-    return {word: after for word, after in zip(command, command[1:], strict=False) if word.startswith("--")}
+    return {word: after for word, after in pairwise(command) if word.startswith("--")}

@@ -1,8 +1,8 @@
 """Do by hand what a Dockerfile says, where no Docker can run: its own commands, in a scratch folder for a root.
 
-Three things are stood in for: the base image by a copy of this machine's Python, uv's image by this machine's uv, and the
-system's own programs (`mkdir`) by this machine's. Every path below the roots of `_OURS` is meant within the scratch root, which
-lies at one path for all stages, as `/` does; a stage that is finished is moved away, so that nothing can lead back to it.
+Three things are stood in for: the base image by a copy of this machine's Python, uv's image by this machine's uv, the
+system's own programs (`mkdir`) by this machine's. Paths that `_OURS` matches are meant within the scratch root. It is
+at one place for all stages, as `/` is; a stage that is finished is moved away, so that nothing can lead back to it.
 """
 
 from __future__ import annotations
@@ -40,21 +40,20 @@ class Image:
     entrypoint: list[str] = field(default_factory=list)
     stop_signal: str = ""
 
-    def run(self, *command: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command as a container would: its environment and no other, its working folder, its user."""
-        environment = self.here | more.pop("environment", {})
-        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
-        identity = {"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}
+        variables = self.here | (environment or {})
+        program = shutil.which(command[0], path=variables["PATH"]) or command[0]
+        identity: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}
         return subprocess.run(
             [program, *command[1:]],
-            env=environment,
+            env=variables,
             cwd=self.path(self.workdir),
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
             **identity,
-            **more,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Send events about the assets of definitions.py to Kafka until stopped; each tenth is one that asset-bridge refuses."""
+"""Send events about the assets of definitions.py to Kafka until stopped; asset-bridge refuses each tenth."""
 
 from __future__ import annotations
 

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compose_file import EXAMPLES, FILE, PROJECT, Service, compose, environment, every_service, options, seconds, services
+from compose_file import (
+    EXAMPLES,
+    FILE,
+    PROJECT,
+    Service,
+    compose,
+    environment,
+    every_service,
+    options,
+    seconds,
+    services,
+)
+from compose_stand_ins import script_of
 from deploy_tools import COMPOSE_LOADER, run
 from dockerfile import read_stages
 from kafka_jars import KAFKA
@@ -188,16 +200,13 @@ def test_the_job_makes_the_topics_that_consume_asks_for(tmp_path: Path) -> None:
 
 
 def topics_made(folder: Path) -> dict[str, TopicFacts]:
-    """Run the job's script with a Kafka tool that notes its arguments, and take Kafka's defaults for what is not said."""
+    """Run the job's script with a tool that notes its arguments; what is not said is Kafka's default."""
     job = every_service()["topics"]
     assert job["entrypoint"] == ["/bin/sh", "-ec"]
-    (script,) = job["command"]
-    script = script.replace("$$", "$")  # the loader keeps what compose unescapes
-    noted = folder / "noted"
-    tool = folder / "kafka-topics.sh"
+    noted, tool = folder / "noted", folder / "kafka-topics.sh"
     tool.write_text(f'#!/bin/sh\necho "$@" >>{noted}\n')
     tool.chmod(0o755)
-    subprocess.run(["/bin/sh", "-ec", script.replace("/opt/kafka/bin", str(folder))], check=True)
+    subprocess.run([*job["entrypoint"], script_of(job, folder)], check=True)
     found = {}
     for line in noted.read_text().splitlines():
         said = options(line.split())

@@ -1,4 +1,4 @@
-"""The Dagster of docker-compose.yml: its code location loads, its instance opens, and a reported event requests a run."""
+"""The Dagster of docker-compose.yml: its code location loads, its file is taken, a reported event requests a run."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def definitions() -> Definitions:
 
 
 def test_dagster_itself_finds_the_definitions_valid() -> None:
-    command = [sys.executable, "-m", "dagster", "definitions", "validate", "--python-file", EXAMPLES / "definitions.py"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "--python-file"]
+    answer = subprocess.run([*command, str(EXAMPLES / "definitions.py")], capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "All code locations passed validation." in answer.stdout + answer.stderr
 

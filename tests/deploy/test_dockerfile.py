@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from deploy_tools import TOOLS
 from dockerfile import assignments, read_stages
 from dockerless import PROJECT, USER, copy_context
 from missing import missing
