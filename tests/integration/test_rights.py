@@ -17,7 +17,7 @@ from kafka_server import MORE_LISTENERS, ThrowAwayKafka
 from ports import free_port
 from processes import Process, kafka_environment
 from real_broker import RealBroker
-from rights import Right, Rights
+from rights import GROUP, READ, WRITE, Right, Rights
 
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
@@ -102,6 +102,27 @@ def test_a_missing_right_to_write_letters_holds_the_offset_until_it_is_given(
         accounts.settled()
         eventually(lambda: consumer.health.ready)
     accounts.close()
+
+
+def test_the_rights_that_are_asked_for_are_enough(
+    kafka: RealBroker, behind_lock: RealBroker, accounts: Accounts, tmp_path: Path
+) -> None:
+    asked = [("GROUP", kafka.group, GROUP), ("TOPIC", kafka.topic, READ), ("TOPIC", kafka.dead_letters, WRITE)]
+    rights = Rights(kafka.bootstrap, "bridge")
+    rights.give(*((kind, name, operation) for kind, name, operations in asked for operation in operations))
+    accounts.feed(50)
+    with RunningConsumer(behind_lock, TransactionalRecorder(accounts.instance), librdkafka=LOGIN) as consumer:
+        accounts.settled()
+        eventually(lambda: consumer.health.ready)
+    accounts.close()
+
+    login = {
+        f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name.upper().replace('.', '_')}": value for name, value in LOGIN.items()
+    }
+    with Process("check", home=tmp_path, environment={**kafka_environment(behind_lock), **login}) as check:
+        assert check.wait(60) == 0, check.out + check.err
+    assert "refused" not in "".join(check.out)
+    assert "remark" not in "".join(check.out)  # such as a configuration that it may not see
 
 
 @pytest.mark.fault("right to write dead letters taken away while running", "P1", "P2", "P6", "P7")

@@ -1,0 +1,118 @@
+{{/* The settings of each component: what `config` says, and what follows from the pod. */}}
+
+{{- define "asset-bridge.config" -}}
+{{- $config := deepCopy .root.Values.config -}}
+{{- if eq .component "consumer" -}}
+{{- $kafka := default dict $config.kafka -}}
+{{- $properties := merge (include "asset-bridge.kafkaProperties" .root | fromYaml) (default dict $kafka.librdkafka) -}}
+{{- $files := include "asset-bridge.kafkaFiles" .root | fromYaml -}}
+{{- $_ := set $kafka "librdkafka" $properties -}}
+{{- if $files -}}{{- $_ := set $kafka "librdkafka_files" $files -}}{{- end -}}
+{{- $_ := set $config "kafka" $kafka -}}
+{{- $_ := unset $config "http" -}}
+{{- $_ := set $config "management" (dict "host" "0.0.0.0" "port" 8081) -}}
+{{- else -}}
+{{- $http := merge (dict "host" "0.0.0.0" "port" 3000 "management_port" 8081) (default dict $config.http) -}}
+{{- if .root.Values.http.auth.existingSecret -}}
+{{- $_ := set $http "api_keys_file" "/etc/asset-bridge/api-keys/keys" -}}
+{{- end -}}
+{{- $_ := set $config "http" $http -}}
+{{- $_ := unset $config "kafka" -}}
+{{- $_ := set $config "management" (dict "host" "0.0.0.0") -}}
+{{- end -}}
+{{- if .root.Values.dagster.workspace.existingConfigMap -}}
+{{- $_ := set $config "targets" (merge (dict "workspace" "/etc/asset-bridge/workspace/workspace.yaml") (default dict $config.targets)) -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- define "asset-bridge.kafkaProperties" -}}
+{{- $kafka := .Values.kafka -}}
+{{- $properties := dict -}}
+{{- if $kafka.sasl.mechanism -}}
+{{- $_ := set $properties "security.protocol" (ternary "sasl_ssl" "sasl_plaintext" $kafka.tls.enabled) -}}
+{{- $_ := set $properties "sasl.mechanism" $kafka.sasl.mechanism -}}
+{{- else if $kafka.tls.enabled -}}
+{{- $given := dig "kafka" "librdkafka" "security.protocol" "ssl" .Values.config -}}
+{{- $_ := set $properties "security.protocol" $given -}}
+{{- end -}}
+{{- if $kafka.tls.enabled -}}
+{{- if $kafka.tls.ca.existingSecret -}}
+{{- $_ := set $properties "ssl.ca.location" "/etc/asset-bridge/kafka/ca.crt" -}}
+{{- end -}}
+{{- if $kafka.tls.client.existingSecret -}}
+{{- $_ := set $properties "ssl.certificate.location" "/etc/asset-bridge/kafka/tls.crt" -}}
+{{- $_ := set $properties "ssl.key.location" "/etc/asset-bridge/kafka/tls.key" -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $properties -}}
+{{- end -}}
+
+{{- define "asset-bridge.kafkaFiles" -}}
+{{- $files := dict -}}
+{{- if .Values.kafka.sasl.mechanism -}}
+{{- $_ := set $files "sasl.password" "/etc/asset-bridge/kafka/sasl.password" -}}
+{{- end -}}
+{{- range $property, $_ := .Values.kafka.secretProperties -}}
+{{- $_ := set $files $property (printf "/etc/asset-bridge/kafka/%s" $property) -}}
+{{- end -}}
+{{- toYaml $files -}}
+{{- end -}}
+
+{{/* What of Kafka is in Secrets, as the sources of one volume. */}}
+{{- define "asset-bridge.kafkaSecrets" -}}
+{{- $kafka := .Values.kafka -}}
+{{- if $kafka.tls.enabled }}
+{{- with $kafka.tls.ca }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - {key: {{ .key | quote }}, path: ca.crt}
+{{- end }}
+{{- end }}
+{{- with $kafka.tls.client }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - {key: {{ .certKey | quote }}, path: tls.crt}
+      - {key: {{ .keyKey | quote }}, path: tls.key}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $kafka.sasl.mechanism }}
+- secret:
+    name: {{ $kafka.sasl.existingSecret }}
+    items:
+      - {key: {{ $kafka.sasl.passwordKey | quote }}, path: sasl.password}
+{{- end }}
+{{- range $property, $where := $kafka.secretProperties }}
+- secret:
+    name: {{ $where.existingSecret }}
+    items:
+      - {key: {{ $where.key | quote }}, path: {{ $property | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* The topics as a list of names: `config.kafka.topics` may be text, names, or names with an event type. */}}
+{{- define "asset-bridge.topics" -}}
+{{- $given := dig "kafka" "topics" "dagster.asset-events" .Values.config -}}
+{{- $names := list -}}
+{{- if kindIs "string" $given -}}
+{{- range splitList "," $given -}}{{- $names = append $names (trim .) -}}{{- end -}}
+{{- else -}}
+{{- range $given -}}
+{{- if kindIs "string" . -}}{{- $names = append $names . -}}{{- else -}}{{- $names = append $names .name -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (dict "names" $names) -}}
+{{- end -}}
+
+{{- define "asset-bridge.groupId" -}}
+{{- dig "kafka" "group_id" "asset-bridge" .Values.config -}}
+{{- end -}}
+
+{{- define "asset-bridge.deadLetterTemplate" -}}
+{{- dig "kafka" "dead_letter_topic" "{topic}.dlq" .Values.config -}}
+{{- end -}}

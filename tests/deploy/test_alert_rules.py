@@ -1,0 +1,124 @@
+"""promtool, which is Prometheus' own, reads the alerts and runs them over series that are made up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from alert_rules import FILE, rules
+from chart_value_sets import SETS
+from charts import HELMS, render
+from dashboard import dashboard
+from deploy_tools import PROMTOOL, Tool, run
+
+pytestmark = pytest.mark.deploy
+
+CASES = Path(__file__).parent / "alerts_test.yaml"
+
+
+def written(path: Path, content: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(content), "utf-8")  # JSON is YAML
+    return path
+
+
+def doctored(name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Our rules, one of them changed."""
+    return {
+        "groups": [{"name": "doctored", "rules": [change(rule) if rule["alert"] == name else rule for rule in rules()]}]
+    }
+
+
+def noticed(folder: Path, name: str, change: Callable[[dict[str, Any]], dict[str, Any]], *, fires: bool) -> list[bool]:
+    """Which of an alert's tests fail once it is changed: of those in which it fires, or of the others."""
+    written(folder / "rules.yaml", doctored(name, change))
+    every = yaml.safe_load(CASES.read_text("utf-8"))
+    fail: list[bool] = []
+    for test in every["tests"]:
+        asked = [query for query in test["promql_expr_test"] if f'"{name}"' in query["expr"]]
+        if asked and fires == any(query["exp_samples"] for query in asked):
+            alone = {**every, "rule_files": ["rules.yaml"], "tests": [test]}
+            answer = run(PROMTOOL, "test", "rules", written(folder / "case.yaml", alone))
+            assert "FAILED" in answer.stderr or answer.returncode == 0, answer
+            fail.append(answer.returncode != 0)
+    return fail
+
+
+def test_promtool_is_one_of_prometheus_2_or_newer() -> None:
+    answer = run(PROMTOOL, "--version")
+    assert answer.stdout.startswith(("promtool, version 2.", "promtool, version 3.")), answer
+
+
+def test_prometheus_reads_the_rules_and_refuses_others(tmp_path: Path) -> None:
+    answer = run(PROMTOOL, "check", "rules", FILE)
+    assert answer.returncode == 0, answer
+    assert f"{len(rules())} rules found" in answer.stdout
+    broken = doctored("AssetBridgeGone", lambda rule: {**rule, "expr": "sum by ("})
+    assert run(PROMTOOL, "check", "rules", written(tmp_path / "rules.yaml", broken)).returncode != 0
+
+
+def test_each_alert_fires_when_it_must_and_only_then() -> None:
+    answer = run(PROMTOOL, "test", "rules", CASES)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("name", [rule["alert"] for rule in rules()])
+def test_each_alert_is_tried_both_ways(name: str, tmp_path: Path) -> None:
+    silent = noticed(tmp_path, name, lambda rule: {**rule, "expr": "vector(1) > 1"}, fires=True)
+    assert silent
+    assert all(silent)
+    always = noticed(tmp_path, name, lambda rule: {**rule, "expr": "vector(1)", "for": "0s"}, fires=False)
+    assert always
+    assert all(always)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "instead"),
+    [
+        ("AssetBridgeGone", "unless group by (namespace, job)", "unless group by (namespace, job, instance)"),
+        ("AssetBridgeGone", '"for": "5m"', '"for": "1m"'),
+        ("AssetBridgeTargetDown", "on (namespace, job, instance)", "on ()"),
+        ("AssetBridgeTargetDown", '"for": "10m"', '"for": "1m"'),
+        ("AssetBridgeNotStarted", '"for": "10m"', '"for": "1m"'),
+        ("AssetBridgeRestarting", "> 2", "> 1"),
+        ("AssetBridgeRestarting", "[30m]", "[3h]"),
+        ("AssetBridgeRestarting", "on (namespace, job, instance)", "on ()"),
+        ("AssetBridgeNotExactlyOnce", '{guarantee!=\\"exactly-once\\"}', ""),
+        ("AssetBridgeFenced", "> 3", "> 0"),
+        ("AssetBridgeFenced", '"for": "30m"', '"for": "5m"'),
+        ("AssetBridgeTransactionsSmall", "<= 100", "<= 1000"),
+        ("AssetBridgeTransactionsSmall", "> 0 <= 100", "<= 100"),
+        ("AssetBridgeTransactionsSmall", "2 * rate", "50 * rate"),
+        ("AssetBridgeTransactionsSmall", "_limit < 100", "_limit <= 100"),
+        ("AssetBridgeTransactionsLong", "> 0.5", "> 0.2"),
+        ("AssetBridgeTransactionsLong", "0.99", "0.999"),
+        ("AssetBridgeLockContended", "> 1", "> 0.5"),
+        ("AssetBridgeLagGrows", "[15m]) == 0", "[15m]) >= 0"),
+        ("AssetBridgeLagGrows", "[15m]) > 0\\n)", "[15m]) >= 0\\n)"),
+        ("AssetBridgeLagGrows", ".*asset-bridge.*", ".*"),
+        ("AssetBridgeLagStays", "[30m]) > 0", "[30m]) >= 0"),
+        ("AssetBridgeLagStays", '"for": "30m"', '"for": "5m"'),
+        ("AssetBridgeLagStays", ".*asset-bridge.*", ".*"),
+    ],
+)
+def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, instead: str, tmp_path: Path) -> None:
+    def change(rule: dict[str, Any]) -> dict[str, Any]:
+        text = json.dumps(rule)
+        assert part in text
+        changed: dict[str, Any] = json.loads(text.replace(part, instead))
+        return changed
+
+    assert any(noticed(tmp_path, name, change, fires=False))
+
+
+@pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
+def test_helm_ships_the_alerts_and_the_dashboard_as_they_are(helm: Tool, tmp_path: Path) -> None:
+    rendered = render(SETS["alerts and a dashboard"], helm)
+    shipped = rendered.one("PrometheusRule")["spec"]
+    assert shipped == yaml.safe_load(FILE.read_text("utf-8"))
+    assert run(PROMTOOL, "check", "rules", written(tmp_path / "rules.yaml", shipped)).returncode == 0
+    (board,) = [of for of in rendered.of_kind("ConfigMap").values() if "asset-bridge.json" in of["data"]]
+    assert json.loads(board["data"]["asset-bridge.json"]) == dashboard()

@@ -1,0 +1,58 @@
+"""The chart's own files are what the model of its values and the settings make of them."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+from chart_files import CHART, made, schema
+from chart_value_sets import SETS
+from chart_values import Values
+
+from asset_consumer.settings_names import setting_paths
+
+pytestmark = pytest.mark.deploy
+
+
+@pytest.mark.parametrize("name", ["values.yaml", "values.schema.json", "README.md"])
+def test_no_file_is_stale(name: str) -> None:
+    written = (CHART / name).read_text("utf-8")
+    assert written == made()[name], "run `.venv/bin/python tests/chart_files.py`"
+
+
+def test_defaults_and_every_set_of_values_are_what_the_model_takes() -> None:
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert Values.model_validate(defaults) == Values()
+    for values in SETS.values():
+        Values.model_validate(values)
+
+
+def test_schema_is_a_schema_and_knows_every_setting_that_a_release_may_give() -> None:
+    jsonschema.Draft7Validator.check_schema(schema())
+    config = schema()["properties"]["config"]
+    known = {
+        (section, name) if "$ref" in field else (section,)
+        for section, field in config["properties"].items()
+        for name in _properties(field)
+    }
+    by_the_chart = {
+        ("http", "host"), ("http", "port"), ("http", "management_port"), ("http", "api_keys_file"),
+        ("management", "host"), ("management", "port"), ("targets", "workspace"), ("kafka", "librdkafka_files"),
+    }  # fmt: skip
+    assert known | by_the_chart == set(setting_paths())
+    assert not known & by_the_chart
+
+
+def test_every_value_is_explained_or_speaks_for_itself() -> None:
+    table = (CHART / "README.md").read_text("utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert len(rows) > 150
+    assert json.dumps({"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}) in table
+
+
+def _properties(field: dict[str, str]) -> list[str]:
+    if "$ref" not in field:
+        return [""]
+    return list(schema()["$defs"][field["$ref"].rpartition("/")[2]]["properties"])
