@@ -1,5 +1,7 @@
 """Assets whose events come from outside, and one that Dagster makes from them when they do."""
 
+from typing import Any
+
 import dagster as dg
 
 # Nothing here makes these: Dagster knows of them what is reported to it.
@@ -35,7 +37,7 @@ def no_null_ids(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     # A reported materialization of the orders requests a run; an observation or a check result does not.
     automation_condition=dg.AutomationCondition.eager(),
 )
-def daily_kpis(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+def daily_kpis(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Say of which load it was made."""
     load = newest_load(context.instance)
     return dg.MaterializeResult(metadata={f"orders/{name}": value for name, value in load.items()})

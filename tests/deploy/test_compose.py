@@ -226,3 +226,14 @@ def test_dagster_finds_its_code_location() -> None:
         workspace = options(every_service()[name]["command"])["--workspace"]
         targets = {mount["target"]: mount["source"] for mount in every_service()[name]["volumes"]}
         assert targets[workspace] == "./examples/compose/workspace.yaml"
+
+
+def test_the_page_names_every_service_and_the_ports_that_they_have() -> None:
+    page = (PROJECT / "docs" / "compose.md").read_text("utf-8")
+    named = [name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(every_service())
+    published = {str(port["published"]) for _, service in pairs() for port in service.get("ports", [])}
+    assert set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", page)) == published
+    assert set(re.findall(r"--bootstrap-server (\S+)", page)) == {"kafka:19092"}
+    topics = {topic.name for topic in settings_of("consume").kafka.topics}
+    assert {name.removesuffix(".dlq") for name in re.findall(r"--topic (\S+)", page)} == topics
