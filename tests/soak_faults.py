@@ -139,7 +139,7 @@ KINDS = {
     "a consumer is frozen inside its transaction": Kind(
         frozen_at, GROUP, (3, 12), _which_inside_transaction, "postgresql"
     ),
-    "a consumer joins and leaves": Kind(joined, GROUP, (1, 5)),
+    "a consumer joins and leaves": Kind(joined, GROUP | BROKER | DATABASE, (1, 5)),
     "a consumer leaves and another comes": Kind(left, GROUP, (0.2, 4), _which),
     "the HTTP service is killed": Kind(http_killed, HTTP, (0.2, 3)),
     "the broker is down": Kind(_broker_down, BROKER, (0.5, 8)),
