@@ -13,7 +13,6 @@ export UV_PYTHON_PREFERENCE := system
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
-DEPLOY_READY := .venv/.ready-to-deploy
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 # One process more than there are processors: the tests wait for about as long as they compute.
@@ -35,7 +34,7 @@ kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and M
 	.venv/bin/python tests/kafka_jars.py
 	.venv/bin/pytest $(PARALLEL) -m 'kafka and not deploy' $(ARGS)
 
-deploy: $(DEPLOY_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
+deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
 	.venv/bin/python tests/deploy_tools.py
 	.venv/bin/pytest $(PARALLEL) -m deploy $(ARGS)
 
@@ -45,7 +44,7 @@ soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS=
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
 	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka and not deploy' $(ARGS)
 
-check: $(DEPLOY_READY) ## Check style, types and layers
+check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -63,16 +62,12 @@ $(RUN_READY): uv.lock pyproject.toml | $(UV)
 	@touch $@
 
 $(DEV_READY): uv.lock pyproject.toml | $(UV)
-	$(UV) sync --quiet --frozen
-	@touch $(RUN_READY) $@
-
-$(DEPLOY_READY): uv.lock pyproject.toml | $(UV)
 	$(UV) sync --quiet --frozen --group deploy
-	@touch $(RUN_READY) $(DEV_READY) $@
+	@touch $(RUN_READY) $@
 
 # What is locked, with Dagster's own packages exchanged for the oldest: they pin each other, the rest stays as it is.
 $(OLDEST_READY): uv.lock pyproject.toml | $(UV)
-	UV_PROJECT_ENVIRONMENT=$(OLDEST) $(UV) sync --quiet --frozen
+	UV_PROJECT_ENVIRONMENT=$(OLDEST) $(UV) sync --quiet --frozen --group deploy
 	$(UV) pip install --quiet --python $(OLDEST) $$(sed -nE 's/.*"(dagster[a-z-]*)>=([0-9.]+),.*/\1==\2/p' pyproject.toml)
 	@touch $@
 
