@@ -21,13 +21,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import compose_stand_ins as stand_ins
 from compose_file import PROJECT, environment, seconds, services
 from compose_stand_ins import Start
+from consuming import eventually
 from dockerless import USER, Image, build
 
 START_S = 240.0
@@ -180,16 +181,9 @@ def _enter_own_network(scratch: Path, names: list[str]) -> None:
 def _seen(stack: ByHand) -> dict[str, Any]:
     load = {"metadata": {"rows": 3}}
     posted = _post("http://serve:3000/report_asset_materialization/warehouse/orders", load)["status"]
-    _eventually(lambda: "SUCCESS" in _runs())
-    _eventually(lambda: _dead_letters(stack) != [])
+    eventually(lambda: "SUCCESS" in _runs(), LOOK_S)
+    eventually(lambda: _dead_letters(stack) != [], LOOK_S)
     return {"posted": posted, "runs": _runs(), "dead_letters": _dead_letters(stack), "stopped": stack.down()}
-
-
-def _eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LOOK_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(1)
 
 
 def _runs() -> list[str]:

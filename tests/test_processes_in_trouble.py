@@ -99,7 +99,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> Non
     assert environment["ASSET_BRIDGE_HTTP__PORT"] in line
 
 
-@pytest.mark.fault("HTTP service started while the database is away", "P3")
+@pytest.mark.fault("HTTP service started while the database is away", "P3", "P7")
 def test_a_post_that_comes_before_the_database_answers_is_told_to_come_again(tmp_path: Path) -> None:
     fields = {"username": "u", "password": "p", "hostname": "127.0.0.1", "port": free_port(), "db_name": "d"}
     lines = [f"      {name}: {value}" for name, value in fields.items()]
@@ -112,13 +112,18 @@ def test_a_post_that_comes_before_the_database_answers_is_told_to_come_again(tmp
         except requests.ConnectionError:  # not even started
             return None
 
-    with Process("serve", home=tmp_path, environment={"ASSET_BRIDGE_HTTP__PORT": str(port)}):
+    apart = free_port()
+    ports = {"ASSET_BRIDGE_HTTP__PORT": str(port), "ASSET_BRIDGE_HTTP__MANAGEMENT_PORT": str(apart)}
+    with Process("serve", home=tmp_path, environment=ports):
         eventually(lambda: answer("/report_asset_materialization/a") is not None, 60)
         for path in ("/report_asset_materialization/a", "/report_asset_events"):
             told = answer(path)
             assert told is not None
             assert (told.status_code, told.json()["code"]) == (503, "storage.unavailable")
             assert told.headers["Retry-After"]
+        assert requests.get(f"http://127.0.0.1:{apart}/livez", timeout=5).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{apart}/readyz", timeout=5).status_code == 503
+        assert requests.get(f"{url}/livez", timeout=5).status_code == 404
 
 
 @pytest.mark.parametrize("command", ["check", "consume"])

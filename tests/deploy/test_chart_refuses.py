@@ -105,20 +105,25 @@ NAMES: dict[str, tuple[Values, str]] = {
 @pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
 @pytest.mark.parametrize(("values", "sentence"), SENTENCES.values(), ids=SENTENCES.keys())
 def test_what_cannot_work_is_refused_with_a_sentence(values: Values, sentence: str, helm: Tool) -> None:
-    with pytest.raises(Refused, match="execution error") as refused:
-        render(values, helm)
-    assert sentence in str(refused.value)
+    said = refusal(values, helm)
+    assert "execution error" in said
+    assert sentence in said
 
 
 @pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
 @pytest.mark.parametrize(("values", "name"), NAMES.values(), ids=NAMES.keys())
 def test_what_is_no_value_is_refused_by_its_name(values: Values, name: str, helm: Tool) -> None:
-    with pytest.raises(Refused, match="values don't meet the specifications of the schema") as refused:
-        render(values, helm)
-    assert name in str(refused.value)
+    said = refusal(values, helm)
+    assert "values don't meet the specifications of the schema" in said
+    assert name in said
 
 
-def test_a_refusal_repeats_no_password() -> None:
+@pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
+def test_a_refusal_repeats_no_password(helm: Tool) -> None:
+    assert "CANARYVALUE" not in refusal(settings(kafka={"librdkafka": {"sasl.password": "CANARYVALUE"}}), helm)
+
+
+def refusal(values: Values, helm: Tool) -> str:
     with pytest.raises(Refused) as refused:
-        render(settings(kafka={"librdkafka": {"sasl.password": "CANARYVALUE"}}))
-    assert "CANARYVALUE" not in str(refused.value)
+        render(values, helm)
+    return str(refused.value)
