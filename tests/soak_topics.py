@@ -42,6 +42,8 @@ class SoakTopics:
             self.records |= {(name, partition): [] for partition in range(count)}
         letters = [(f"{name}.dlq", partition) for name in self.names for partition in range(DEAD_LETTER_PARTITIONS)]
         settings = {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500}
+        # A broker that has just started may know no partitions yet, and for five minutes would not be asked again.
+        settings["topic.metadata.refresh.interval.ms"] = 500
         client = {"bootstrap.servers": broker.bootstrap, "group.id": broker.name("soak"), "log_level": 0}
         self._reader = Consumer({**client, **settings, "enable.auto.commit": False})
         self._next = dict.fromkeys([*self.records, *letters], 0)
