@@ -1,7 +1,7 @@
 """What to do without a service that a test needs, and what a skip is worth where services are required.
 
 A plugin of pytest's too: while ASSET_BRIDGE_TEST_REQUIRE is set, a test that skips itself for any other reason fails.
-What a marker skips (`skipif`) does not: those ask which Dagster is installed.
+What a marker skips (`skipif`) does not: those ask which Dagster is installed, or who we are.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ def test_the_same_events_leave_the_same_rows_in_every_table(both: BothWays, batc
     assert all_rows(both.in_transactions) == all_rows(both.by_call)
 
 
+@pytest.mark.fault("any events and repeated checks, read back as Dagster's own call leaves them", "P8")
 @settings(max_examples=3, suppress_health_check=UNTIMED)
 @example(REPEATED_CHECKS)
 @example(MIXED_LATEST)

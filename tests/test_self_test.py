@@ -138,7 +138,7 @@ BREAKS: dict[str, Break] = {
 }
 
 
-@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7", "P8")
+@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7")
 @pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS.keys())
 def test_an_internal_that_behaves_otherwise_means_the_public_recorder_and_a_warning(
     each_database: DagsterInstance, broken: Break, caplog: pytest.LogCaptureFixture
@@ -148,7 +148,7 @@ def test_an_internal_that_behaves_otherwise_means_the_public_recorder_and_a_warn
     assert_lesser_recorder(choose_recorder(each_database), caplog, "the self-test failed: ")
 
 
-@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7", "P8")
+@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7")
 @pytest.mark.parametrize("name", ["AssetEventTagsTable", "AssetCheckExecutionsTable"])
 def test_a_new_column_that_we_would_leave_empty_means_the_public_recorder(
     each_database: DagsterInstance, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -160,7 +160,7 @@ def test_a_new_column_that_we_would_leave_empty_means_the_public_recorder(
     assert_lesser_recorder(choose_recorder(each_database), caplog, f"{table.name} has a column that we do not fill")
 
 
-@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7", "P8")
+@pytest.mark.fault("a Dagster that behaves otherwise than known", "P7")
 @pytest.mark.parametrize(
     "statement", ["DROP TABLE asset_check_executions", "ALTER TABLE asset_keys DROP COLUMN last_run_id"]
 )
