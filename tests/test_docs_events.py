@@ -30,13 +30,18 @@ def section(title: str) -> str:
     return found.group(1)
 
 
+def parse(example: str) -> AssetEvent:
+    return parse_event(example.encode(), cloud_event="structured" if "specversion" in example else None)
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example_is_accepted(example: str) -> None:
-    assert parse_event(example.encode()).event_type in EVENT_TYPES
+    assert parse(example).event_type in EVENT_TYPES
 
 
-def test_there_is_an_example_of_each_event_type() -> None:
-    assert {parse_event(example.encode()).event_type for example in EXAMPLES} == set(EVENT_TYPES)
+def test_there_is_an_example_of_each_event_type_and_of_a_cloud_event() -> None:
+    assert {parse(example).event_type for example in EXAMPLES} == set(EVENT_TYPES)
+    assert any("specversion" in example for example in EXAMPLES)
 
 
 def test_fields_are_those_of_the_models() -> None:

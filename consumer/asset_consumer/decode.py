@@ -12,6 +12,7 @@ from asset_events import (
     InvalidEventError,
     UnknownFields,
     check_media_type,
+    cloud_event_mode,
     parse_event,
 )
 from asset_events.limits import MAX_EVENT_BYTES, MAX_TIME_S
@@ -38,7 +39,8 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
     """Validate a record's value as an asset event; never looks at its key.
 
     `event_type` is the type its topic is bound to, if any; headers `event-type`, `idempotency-key`, `content-type` and
-    `content-encoding` are heeded, their names in any case, the last of several wins, a null one says nothing.
+    `content-encoding`, and those of a CloudEvent, are heeded, their names in any case, the last of several wins, a null
+    one says nothing.
     `provenance` puts `topic/partition/offset` into the metadata entry `kafka/record`. `event_time_from_record` takes
     the record's timestamp for an event that gives no time; a timestamp that Dagster cannot hold is left aside, as a
     missing one is.
@@ -46,14 +48,17 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
     Raises:
         InvalidEventError: sending the same record again cannot succeed; it belongs on the dead-letter topic.
     """
-    if record.value is None:
+    content_type = _text(_header(record, CONTENT_TYPE_HEADER))
+    cloud_event = cloud_event_mode(content_type, record.headers, "ce_")
+    if record.value is None and cloud_event in (None, "structured"):
         raise _refused("tombstone", "The record has no value (null): an asset event is one JSON object.")
-    check_media_type(_text(_header(record, CONTENT_TYPE_HEADER)), _text(_header(record, CONTENT_ENCODING_HEADER)))
+    check_media_type(content_type, _text(_header(record, CONTENT_ENCODING_HEADER)))
     told = _told_type(_header(record, EVENT_TYPE_HEADER), event_type)
     event = parse_event(
-        record.value,
+        record.value or b"",
         event_type=told,
         idempotency_key=_header(record, IDEMPOTENCY_KEY_HEADER),
+        cloud_event=cloud_event,
         unknown_fields=unknown_fields,
         max_bytes=max_bytes,
     )

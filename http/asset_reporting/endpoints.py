@@ -42,12 +42,13 @@ async def handle_report_asset_observation_request(
 
 async def _handle(event_type: EventType, context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
     where = f"/report_{event_type}"
-    return await answered(where, event_type, _report(where, event_type, context, request))
+    return await answered(where, event_type, report_one(where, event_type, context, request))
 
 
-async def _report(
-    where: str, event_type: EventType, context: BaseWorkspaceRequestContext, request: Request
+async def report_one(
+    where: str, event_type: EventType | None, context: BaseWorkspaceRequestContext, request: Request
 ) -> JSONResponse:
+    """Record the one event of a request; raises what `posts.answered` answers."""
     reporting = await http_reporting(request.app, context.instance)
     event = await read_event(
         event_type, request, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
@@ -55,4 +56,4 @@ async def _report(
     check_permission(context, event)
     (outcome,) = await reporting.reporter.report([event])
     told = settle(where, event, outcome)
-    return success_answer(event_type, told) if isinstance(told, Recorded) else error_answer(told)
+    return success_answer(event.event_type, told) if isinstance(told, Recorded) else error_answer(told)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from asset_events import ErrorDetail, InvalidEventError, check_media_type, parse_parts
+from asset_events import ErrorDetail, InvalidEventError, check_media_type, cloud_event_mode, parse_parts
+from asset_events.cloud_event_headers import BATCHED
+from asset_events.media_type import is_media_type
 from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from asset_events import AssetEvent, EventType, UnknownFields
+    from asset_events import AssetEvent, CloudEventMode, EventType, UnknownFields
 
 
 async def read_event(
-    event_type: EventType, request: Request, *, max_body_bytes: int, unknown_fields: UnknownFields
+    event_type: EventType | None, request: Request, *, max_body_bytes: int, unknown_fields: UnknownFields
 ) -> AssetEvent:
-    """Read and parse one event.
+    """Read and parse one event; `event_type` is what the endpoint stands for, None where the event must say it.
 
     Raises:
         InvalidEventError: The request is not a valid event of this type, or is too large.
@@ -32,9 +34,21 @@ async def read_event(
         query=_query(request),
         body=body,
         idempotency_key=idempotency_key(request),
+        cloud_event=cloud_event(request),
         unknown_fields=unknown_fields,
         max_bytes=max_body_bytes,
     )
+
+
+def cloud_event(request: Request) -> CloudEventMode | None:
+    """Tell how the request carries a CloudEvent; raises what `cloud_event_mode` raises."""
+    headers = ((name.decode("latin-1"), value) for name, value in request.headers.raw)
+    return cloud_event_mode(request.headers.get("content-type"), headers, "ce-")
+
+
+def is_cloud_event_batch(request: Request) -> bool:
+    """Whether the request declares an array of CloudEvents."""
+    return is_media_type(request.headers.get("content-type"), BATCHED)
 
 
 def idempotency_key(request: Request) -> bytes | None:

@@ -6,6 +6,8 @@ A sender makes one of the three events and sends `event.model_dump_json(exclude_
 
 from __future__ import annotations
 
+from asset_events.cloud_event_headers import cloud_event_mode
+from asset_events.cloud_events import CloudEventMode
 from asset_events.errors import ERROR_CODES, AssetEventError, ErrorCode, ErrorDetail, InvalidEventError
 from asset_events.events import EVENT_TYPES, AssetEvent, CheckEvent, EventType, MaterializationEvent, ObservationEvent
 from asset_events.limits import MAX_EVENT_BYTES
@@ -21,6 +23,7 @@ __all__ = [
     "AssetEvent",
     "AssetEventError",
     "CheckEvent",
+    "CloudEventMode",
     "ErrorCode",
     "ErrorDetail",
     "EventType",
@@ -33,6 +36,7 @@ __all__ = [
     "TypedMetadata",
     "UnknownFields",
     "check_media_type",
+    "cloud_event_mode",
     "parse_event",
     "parse_parts",
 ]

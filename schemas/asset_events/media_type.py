@@ -35,6 +35,11 @@ def check_media_type(content_type: str | None, content_encoding: str | None, *, 
         raise _invalid("encoding.unsupported", "The content-type declares another character set; JSON is UTF-8.")
 
 
+def is_media_type(content_type: str | None, media_type: str) -> bool:
+    """Whether a content type declares this media type, with whatever parameters."""
+    return content_type is not None and _parsed(content_type)[0] == media_type
+
+
 def _parsed(content_type: str) -> tuple[str, object]:
     """Media type and charset; the standard library's mail parser trips over some parameters, which are then neither."""
     declared = Message()

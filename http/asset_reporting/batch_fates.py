@@ -1,0 +1,121 @@
+"""Report the events of one request, chunk after chunk, and tell what becomes of each."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeAlias
+
+from asset_events import AssetEvent, ErrorDetail, InvalidEventError
+from asset_reporting import happenings
+from asset_reporting.answers import INTERNAL, not_now
+from asset_reporting.outcomes import Recorded
+from asset_reporting.posts import check_permission, settle
+from asset_reporting.storage_errors import describe
+from asset_reporting.storage_threads import StorageThreadsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from dagster._core.workspace.context import BaseWorkspaceRequestContext
+
+    from asset_reporting.event_batch import EventBatch
+    from asset_reporting.http_reporting import HttpReporting
+
+    Parse = Callable[[bytes], AssetEvent]
+
+BATCH_PATH = "/report_asset_events"
+
+Fate: TypeAlias = "Recorded | Sequence[ErrorDetail]"
+"""What the sender is told of one event."""
+
+_BEHIND = (
+    ErrorDetail("", "storage.unavailable", "Not recorded, as one before it was not; send it again with that one."),
+)
+
+
+async def report_all(
+    context: BaseWorkspaceRequestContext, reporting: HttpReporting, batch: EventBatch, parse: Parse
+) -> list[Fate]:
+    """Report chunk after chunk; once one could not be recorded now, nothing after it is, so that order holds.
+
+    Raises:
+        InvalidEventError: The request as a whole is bad, and nothing of it is recorded.
+    """
+    fates: list[Fate] = []
+    outage = False
+    try:
+        while values := await _take(batch.events, reporting.reporter.most_events):
+            fates += [_BEHIND] * len(values) if outage else await _report_chunk(context, reporting, values, parse)
+            outage = outage or any(is_outage(fate) for fate in fates[-len(values) :])
+    except InvalidEventError as error:
+        if not any_recorded(fates):
+            raise
+        # Too much of it, when some is recorded: those must be told, so this ends the results instead of being all.
+        happenings.event_rejected("http", BATCH_PATH, None, error.errors)
+        fates.append(error.errors)
+    return fates
+
+
+async def _take(events: AsyncGenerator[bytes], most: int) -> list[bytes]:
+    taken: list[bytes] = []
+    while len(taken) < most and (event := await anext(events, None)) is not None:
+        taken.append(event)
+    return taken
+
+
+async def _report_chunk(
+    context: BaseWorkspaceRequestContext, reporting: HttpReporting, values: list[bytes], parse: Parse
+) -> list[Fate]:
+    """Read and report some of the events; one fate per value."""
+    read = await asyncio.to_thread(_read, values, parse)  # some tens of milliseconds: not on the event loop
+    read = [_permitted(context, one) for one in read]
+    events = [one for one in read if isinstance(one, AssetEvent)]
+    told: list[Fate]
+    try:
+        outcomes = await reporting.reporter.report(events) if events else []
+        told = [settle(BATCH_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
+    except StorageThreadsError as error:
+        for event in events:
+            happenings.event_not_recorded_now("http", BATCH_PATH, event.event_type, describe(error))
+        told = [(ErrorDetail("", "storage.unavailable", not_now(error)),)] * len(events)
+    except Exception as error:  # noqa: BLE001 # what was recorded before must be told all the same
+        happenings.event_failed("http", BATCH_PATH, None, describe(error))
+        told = [(INTERNAL,)] * len(events)
+    rest = iter(told)
+    return [next(rest) if isinstance(one, AssetEvent) else _refused(one) for one in read]
+
+
+def _read(values: list[bytes], parse: Parse) -> list[AssetEvent | InvalidEventError]:
+    read: list[AssetEvent | InvalidEventError] = []
+    for value in values:
+        try:
+            read.append(parse(value))
+        except InvalidEventError as error:
+            read.append(error)
+    return read
+
+
+def _permitted(
+    context: BaseWorkspaceRequestContext, one: AssetEvent | InvalidEventError
+) -> AssetEvent | InvalidEventError:
+    if isinstance(one, AssetEvent):
+        try:
+            check_permission(context, one)
+        except InvalidEventError as error:
+            return error
+    return one
+
+
+def _refused(error: InvalidEventError) -> Fate:
+    happenings.event_rejected("http", BATCH_PATH, None, error.errors)
+    return error.errors
+
+
+def any_recorded(fates: Sequence[Fate]) -> bool:
+    """Whether anything of a request is in Dagster."""
+    return any(isinstance(fate, Recorded) for fate in fates)
+
+
+def is_outage(fate: Fate) -> bool:
+    """Whether the sender is asked to send it again later."""
+    return not isinstance(fate, Recorded) and fate[0].code == "storage.unavailable"
