@@ -14,10 +14,10 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from asset_events import MAX_EVENT_BYTES
+from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting import metrics
 from asset_reporting.answers import one_error, unavailable_answer
-from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
+from asset_reporting.auth import LINEAGE_PATH, ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
@@ -27,6 +27,7 @@ from asset_reporting.endpoints import (
 from asset_reporting.health import Health
 from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
+from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
@@ -53,7 +54,7 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
 BEAT_S = 1.0
 """Seconds between two heartbeats of the loop that answers requests."""
 
-_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
+_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
 
 
 def create_app(  # noqa: PLR0913 # one keyword per setting of the server
@@ -68,6 +69,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     max_body_bytes: int = MAX_EVENT_BYTES,
     max_batch_bytes: int = MAX_BATCH_BYTES,
     unknown_fields: UnknownFields = "reject",
+    lineage: LineageRules | None = None,
     probe_interval_s: float = PROBE_INTERVAL_S,
 ) -> Starlette:
     """Build the application that takes reports over HTTP; its lifespan must run for it to become ready.
@@ -83,6 +85,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         max_body_bytes: Larger events are answered 413.
         max_batch_bytes: Larger requests of many events are.
         unknown_fields: Whether a field outside the contract is an error.
+        lineage: How OpenLineage's run events become asset events.
         probe_interval_s: Seconds between two questions to the storage whether it works.
     """
     health = health or Health()
@@ -106,7 +109,11 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     routes = [*report_routes(context), *(probe_routes(health) if probes else [])]
     app = _application(routes, guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
-        reporter, max_body_bytes=max_body_bytes, max_batch_bytes=max_batch_bytes, unknown_fields=unknown_fields
+        reporter,
+        max_body_bytes=max_body_bytes,
+        max_batch_bytes=max_batch_bytes,
+        unknown_fields=unknown_fields,
+        lineage=lineage or LineageRules(),
     )
     return app
 
@@ -127,12 +134,15 @@ def create_waiting_app(health: Health, *, probes: bool = True) -> Starlette:
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
-    """Route the report endpoints, with the asset key in the path and without, and the one for many events."""
+    """Route the report endpoints, with the asset key in the path and without, and those for many events."""
     return _report_routes(partial(_endpoint, context))
 
 
 def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
-    routes: list[BaseRoute] = [Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"])]
+    routes: list[BaseRoute] = [
+        Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"]),
+        Route(LINEAGE_PATH, endpoint(handle_lineage_request), methods=["POST"]),
+    ]
     for path, handler in REPORT_HANDLERS.items():
         routes += [Route(path + suffix, endpoint(handler), methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
     return routes
