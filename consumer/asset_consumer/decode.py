@@ -62,6 +62,11 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
         unknown_fields=unknown_fields,
         max_bytes=max_bytes,
     )
+    return with_origin(event, record, provenance=provenance, event_time_from_record=event_time_from_record)
+
+
+def with_origin(event: AssetEvent, record: Record, *, provenance: bool, event_time_from_record: bool) -> AssetEvent:
+    """The event with what its record says of it, where that is wanted: see `decode`."""
     update: dict[str, object] = {}
     if provenance:
         update["metadata"] = {**event.metadata, PROVENANCE_KEY: record.identity}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asset_consumer.lane import Item
+    from asset_events import EventType
+    from asset_reporting.outcomes import Recorded
 
 _log = logging.getLogger("asset_bridge.consumer")
 
@@ -27,10 +29,10 @@ _A_PERSON_MUST_ACT = ("internal", "dlq.too_large")
 """Holds that no passing of time will end."""
 
 
-def recorded(item: Item, event_id: int | None) -> None:
-    """A record's event is in Dagster."""
-    if item.event is not None:
-        event_recorded("kafka", item.event, event_id)
+def recorded(item: Item, recorded: Sequence[Recorded]) -> None:
+    """A record's events are in Dagster."""
+    for event, outcome in zip(item.events, recorded, strict=True):
+        event_recorded("kafka", event, outcome.event_id)
 
 
 def dead_lettered(items: Sequence[Item]) -> None:
@@ -41,13 +43,12 @@ def dead_lettered(items: Sequence[Item]) -> None:
         _log.warning("%s records were dead-lettered.", codes.total(), extra=fields)
     for item in items:
         if item.reason is not None:
-            event_type = item.event.event_type if item.event else None
-            event_rejected("kafka", item.record.identity, event_type, item.reason.errors)
+            event_rejected("kafka", item.record.identity, _event_type(item), item.reason.errors)
 
 
 def isolated(item: Item, reason: str) -> None:
     """A record is given up to the dead letters for an unforeseen failure of its own, which is a defect of ours."""
-    event_failed("kafka", item.record.identity, item.event.event_type if item.event else None, reason)
+    event_failed("kafka", item.record.identity, _event_type(item), reason)
 
 
 def assigned(partitions: list[str], added: int) -> None:
@@ -161,3 +162,9 @@ def callback_failed(callback: str, error: Exception) -> None:
 def _name(error: KafkaException | KafkaError) -> str:
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
     return inner.name() if isinstance(inner, KafkaError) else type(error).__name__
+
+
+def _event_type(item: Item) -> EventType | None:
+    """What a record's events are, where they are of one type."""
+    types: set[EventType] = {event.event_type for event in item.events}
+    return types.pop() if len(types) == 1 else None

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Item:
-    """One record on its way: to be reported (`event`), or to be dead-lettered (`reason`), until it is `done`.
+    """One record on its way: to be reported (`events`), or to be dead-lettered (`reason`), until it is `done`.
 
-    With neither, reading the record failed for an unforeseen `failure`, which is retried and isolated like one of
-    the recorder's.
+    Reading it may also have failed for an unforeseen `failure`, which is retried and isolated like one of the
+    recorder's; and a record that says nothing to Dagster is done from the beginning.
     """
 
     record: Record
-    event: AssetEvent | None = None
+    events: tuple[AssetEvent, ...] = ()
     reason: Reason | None = None
     failure: str | None = None
     attempts: int = 0

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaException
 from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
+from asset_consumer.classify import classify
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
@@ -24,7 +25,7 @@ from asset_consumer.lane import Lane, share_out, waiting
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
-from asset_consumer.settle import Road, Settlement, Work, classify, settle
+from asset_consumer.settle import Road, Settlement, Work, settle
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId
 

@@ -7,23 +7,21 @@ consumer go without polling. It changes only the items it is given; the consumer
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from asset_consumer import happenings
-from asset_consumer.dead_letter import Reason
-from asset_consumer.decode import decode
+from asset_consumer.classify import reason_of
 from asset_consumer.lane import Item, Lane
-from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
+from asset_events import ErrorDetail
 from asset_reporting.handlers import report
 from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
 from asset_reporting.recorder import GroupId, Progress
-from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
     from asset_consumer.budget import DeadLetterBudget
     from asset_consumer.dead_letter_producer import DeadLetterProducer
     from asset_consumer.options import ConsumerOptions
-    from asset_consumer.record import Record
     from asset_reporting.handlers import ReportingContext
 
 Work: TypeAlias = list[tuple[Lane, list[Item]]]
@@ -31,6 +29,8 @@ Work: TypeAlias = list[tuple[Lane, list[Item]]]
 
 ATTEMPTS = 5
 """Tries of an unforeseen failure before it may be dead-lettered."""
+
+_GRAVEST = (Rejected, Failed, Unavailable, Fenced, Again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +85,6 @@ class Settlement:
         return items if known is None else [item for item in items if item.record.offset < known.item.record.offset]
 
 
-def classify(options: ConsumerOptions, record: Record) -> Item:
-    """Read one record: an event to report, or the reason why it will be dead-lettered."""
-    try:
-        event = decode(
-            record,
-            event_type=options.topics.get(record.topic),
-            unknown_fields=options.unknown_fields,
-            max_bytes=options.max_event_bytes,
-            provenance=options.provenance,
-            event_time_from_record=options.event_time_from_record,
-        )
-    except InvalidEventError as error:
-        return Item(record, reason=_reason(error.errors, attempts=1))
-    except Exception as error:  # noqa: BLE001 # a defect of ours must not lose the record or stop its neighbours
-        return Item(record, failure=describe(error))
-    return Item(record, event=event)
-
-
 def settle(road: Road, group: GroupId, work: Work) -> Settlement:
     """Dead-letter what is rejected, report the rest, and again while the report rejects more.
 
@@ -135,17 +117,11 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     """Report what is open, with the offsets, in one call; true when there is more to do without waiting."""
     progress = _progress(group, work)
     batch = [(lane, item) for lane, items in work for item in items if not item.done]
-    events = [item.event for _, item in batch if item.event is not None]
-    if len(events) < len(batch):  # those that could not be read come to an end first, as the offsets must not pass them
-        outcomes: list[Outcome] = [Again() if item.event else Failed(item.failure or "decode") for _, item in batch]
-    elif events:
-        outcomes = report(road.reporting, events, progress)
+    if batch:
+        for (lane, item), outcomes in zip(batch, _outcomes(road, [item for _, item in batch], progress), strict=True):
+            _apply(road, lane, item, outcomes, settlement)
     else:
-        outcomes = []
         _note(road.reporting.recorder.move(progress) if progress else None, settlement)
-    road.budget.earn(sum(isinstance(outcome, Recorded) for outcome in outcomes))
-    for (lane, item), outcome in zip(batch, outcomes, strict=True):
-        _apply(road, lane, item, outcome, settlement)
     if settlement.outage is not None or settlement.fenced:
         return False
     if all(item.done for _, item in batch):
@@ -154,21 +130,31 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     return any(_next_offset(items) > settlement.moved.get(lane, -1) for lane, items in free)
 
 
-def _apply(road: Road, lane: Lane, item: Item, outcome: Outcome, settlement: Settlement) -> None:
-    match outcome:
-        case Recorded(event_id):
-            item.done = True
-            happenings.recorded(item, event_id)
+def _outcomes(road: Road, items: list[Item], progress: list[Progress]) -> list[list[Outcome]]:
+    """What became of each record's events."""
+    if any(item.failure for item in items):  # these come to an end first, as the offsets must not pass them
+        return [[Failed(item.failure)] if item.failure else [Again()] for item in items]
+    outcomes = iter(report(road.reporting, [event for item in items for event in item.events], progress))
+    return [list(islice(outcomes, len(item.events))) for item in items]
+
+
+def _apply(road: Road, lane: Lane, item: Item, outcomes: list[Outcome], settlement: Settlement) -> None:
+    """Settle one record: done when all its events are recorded, else the gravest of what happened to them counts."""
+    road.budget.earn(sum(isinstance(outcome, Recorded) for outcome in outcomes))
+    match next((outcome for kind in _GRAVEST for outcome in outcomes if isinstance(outcome, kind)), None):
         case Rejected(errors):
-            item.reason = _reason(errors, attempts=item.attempts + 1)
+            item.reason = reason_of(errors, attempts=item.attempts + 1)
         case Failed(reason):
             item.attempts += 1
             if _isolate(road, item):
                 happenings.isolated(item, reason)
             else:
                 settlement.stop_at(lane, item, f"internal: {reason}")
-        case Unavailable() | Fenced() | Again():
+        case Unavailable() | Fenced() | Again() as outcome:
             _note(outcome, settlement)
+        case _:
+            item.done = True
+            happenings.recorded(item, [outcome for outcome in outcomes if isinstance(outcome, Recorded)])
 
 
 def _note(outcome: Outcome | None, settlement: Settlement) -> None:
@@ -184,12 +170,8 @@ def _isolate(road: Road, item: Item) -> bool:
     if item.attempts < ATTEMPTS or road.reporting.recorder.probe() is not None or not road.budget.spend():
         return False
     error = ErrorDetail("", "internal", "The event could not be processed for a reason nobody foresaw.")
-    item.reason = _reason((error,), attempts=item.attempts)
+    item.reason = reason_of((error,), attempts=item.attempts)
     return True
-
-
-def _reason(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:
-    return Reason(stage=ERROR_CODES[errors[0].code].stage or "record", errors=errors, attempts=attempts)
 
 
 def _progress(group: GroupId, work: Work) -> list[Progress]:
