@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asset_consumer.dead_letter import Reason
-from asset_consumer.decode import decode
+from asset_consumer.decode import decode, decode_run_event
 from asset_consumer.lane import Item
 from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
 from asset_reporting.storage_errors import describe
@@ -13,26 +13,35 @@ from asset_reporting.storage_errors import describe
 if TYPE_CHECKING:
     from asset_consumer.options import ConsumerOptions
     from asset_consumer.record import Record
+    from asset_events import AssetEvent
 
 
 def classify(options: ConsumerOptions, record: Record) -> Item:
     """Read one record: events to report, or the reason why it will be dead-lettered."""
     try:
-        events = (
-            decode(
-                record,
-                event_type=options.topics.get(record.topic),
-                unknown_fields=options.unknown_fields,
-                max_bytes=options.max_event_bytes,
-                provenance=options.provenance,
-                event_time_from_record=options.event_time_from_record,
-            ),
-        )
+        events = _events(options, record)
     except InvalidEventError as error:
         return Item(record, reason=reason_of(error.errors, attempts=1))
     except Exception as error:  # noqa: BLE001 # a defect of ours must not lose the record or stop its neighbours
         return Item(record, failure=describe(error))
     return Item(record, events=events, done=not events)
+
+
+def _events(options: ConsumerOptions, record: Record) -> tuple[AssetEvent, ...]:
+    if record.topic in options.run_event_topics:
+        return decode_run_event(
+            record, options.lineage, max_bytes=options.max_event_bytes, provenance=options.provenance
+        )
+    return (
+        decode(
+            record,
+            event_type=options.topics.get(record.topic),
+            unknown_fields=options.unknown_fields,
+            max_bytes=options.max_event_bytes,
+            provenance=options.provenance,
+            event_time_from_record=options.event_time_from_record,
+        ),
+    )
 
 
 def reason_of(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:

@@ -102,6 +102,8 @@ def consumer_options(settings: Settings) -> ConsumerOptions:
         max_event_bytes=settings.max_event_bytes,
         provenance=kafka.provenance,
         event_time_from_record=settings.event_time == "record",
+        run_event_topics=frozenset(topic.name for topic in kafka.topics if topic.format == "openlineage"),
+        lineage=settings.lineage.rules_of(),
     )
 
 

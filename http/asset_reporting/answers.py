@@ -35,14 +35,11 @@ def success_answer(event_type: EventType, recorded: Recorded) -> JSONResponse:
     return JSONResponse(content, headers={"Idempotent-Replayed": "true"} if recorded.replayed else None)
 
 
-def error_answer(
-    errors: Sequence[ErrorDetail], headers: Mapping[str, str] | None = None, **more: object
-) -> JSONResponse:
+def error_answer(errors: Sequence[ErrorDetail], headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Say what is wrong; the first error gives the text, the code and the HTTP status of the whole answer."""
     code = errors[0].code
     retry = {"Retry-After": str(RETRY_AFTER_S)} if code == "storage.unavailable" else {}
-    content, status = {**_error(errors), **more}, ERROR_CODES[code].http_status
-    return JSONResponse(content, status_code=status, headers={**retry, **(headers or {})})
+    return JSONResponse(_error(errors), status_code=ERROR_CODES[code].http_status, headers={**retry, **(headers or {})})
 
 
 def one_error(code: str, message: str, path: str = "", headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -91,17 +88,10 @@ def batch_answer(results: Sequence[Mapping[str, Any]], *, lines: bool) -> Respon
     return JSONResponse({"status": status, "results": results})
 
 
-def lineage_answer(fates: Sequence[Recorded | Sequence[ErrorDetail]]) -> JSONResponse:
-    """Give the results of all asset events of one run event; the worst of them is the answer to the whole.
-
-    What is asked for again comes before what is refused: sent again, what was recorded is not recorded twice.
-    """
-    results = [event_result(fate) for fate in fates]
-    refused = [fate for fate in fates if not isinstance(fate, Recorded)]
-    if not refused:
-        return JSONResponse({"status": "success", "results": results}, status_code=201 if results else 200)
-    worst = min(refused, key=lambda errors: errors[0].code != "storage.unavailable")
-    return error_answer(worst, results=results)
+def lineage_answer(recorded: Sequence[Recorded]) -> JSONResponse:
+    """Give the results of all asset events of one run event; an event that says nothing to Dagster has none."""
+    content = {"status": "success", "results": [event_result(one) for one in recorded]}
+    return JSONResponse(content, status_code=201 if recorded else 200)
 
 
 def _error(errors: Sequence[ErrorDetail]) -> dict[str, Any]:

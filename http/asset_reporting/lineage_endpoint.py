@@ -1,4 +1,4 @@
-"""`POST /api/v1/lineage`: one OpenLineage event, and what it says of assets, recorded together.
+"""`POST /api/v1/lineage`: one OpenLineage event, and what it says of assets, recorded as a whole.
 
 The path is that of Marquez, the standard's reference server, to which every client posts unless told otherwise.
 """
@@ -6,19 +6,26 @@ The path is that of Marquez, the standard's reference server, to which every cli
 from __future__ import annotations
 
 import asyncio
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from asset_events import check_media_type, read_run_event
-from asset_reporting.answers import lineage_answer
+from asset_reporting.answers import error_answer, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
 from asset_reporting.http_reporting import http_reporting
+from asset_reporting.outcomes import Again, Recorded
 from asset_reporting.posts import answered, check_permission, settle
 from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dagster._core.workspace.context import BaseWorkspaceRequestContext
     from starlette.requests import Request
     from starlette.responses import JSONResponse
+
+    from asset_events import AssetEvent
+    from asset_reporting.outcomes import Outcome
 
 
 async def handle_lineage_request(context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
@@ -34,7 +41,17 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
     events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
     for event in events:
         check_permission(context, event)
-    outcomes = await reporting.reporter.report(events) if events else []
-    return lineage_answer(
-        [settle(LINEAGE_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
-    )
+    return _answer(events, await reporting.reporter.report(events, whole=True) if events else [])
+
+
+def _answer(events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:
+    """Tell of all that was recorded, or why nothing was."""
+    fates = [settle(LINEAGE_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
+    refused = [
+        (isinstance(outcome, Again), fate)  # which was held back because of another, and is not itself the reason
+        for outcome, fate in zip(outcomes, fates, strict=True)
+        if not isinstance(fate, Recorded)
+    ]
+    if refused:
+        return error_answer(min(refused, key=itemgetter(0))[1])
+    return lineage_answer([fate for fate in fates if isinstance(fate, Recorded)])
