@@ -28,7 +28,7 @@ from asset_reporting.health import Health
 from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
 from asset_reporting.recorders import recorder_facts
-from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, choose_reporter
+from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
 
 if TYPE_CHECKING:
@@ -106,7 +106,11 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     routes = [*report_routes(context), *(probe_routes(health) if probes else [])]
     app = _application(routes, guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
-        reporter, max_body_bytes=max_body_bytes, max_batch_bytes=max_batch_bytes, unknown_fields=unknown_fields
+        reporter,
+        DryRun(reporting.targets),
+        max_body_bytes=max_body_bytes,
+        max_batch_bytes=max_batch_bytes,
+        unknown_fields=unknown_fields,
     )
     return app
 
