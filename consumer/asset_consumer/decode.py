@@ -80,9 +80,7 @@ def decode_run_event(
     content_type, coding = (_text(_header(record, name)) for name in (CONTENT_TYPE_HEADER, CONTENT_ENCODING_HEADER))
     check_media_type(content_type, coding)
     events = read_run_event(record.value, rules, max_bytes=max_bytes)
-    return tuple(
-        with_origin(event, record, provenance=provenance, event_time_from_record=False) for event in events
-    )
+    return tuple(with_origin(event, record, provenance=provenance, event_time_from_record=False) for event in events)
 
 
 def with_origin(event: AssetEvent, record: Record, *, provenance: bool, event_time_from_record: bool) -> AssetEvent:

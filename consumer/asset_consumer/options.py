@@ -20,8 +20,8 @@ class ConsumerOptions:
     """How one consumer of a group reads and judges records.
 
     `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
-    rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `start` is where a group without an
-    offset begins; `out_of_range` is what to do when its offset lies outside the log.
+    rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `start` is where
+    a group without an offset begins; `out_of_range` is what to do when its offset lies outside the log.
     """
 
     topics: Mapping[str, EventType | None]

@@ -42,7 +42,9 @@ def neighbours(path: tuple[str | int, ...]) -> list[str]:
     for part in path[:-1]:
         if isinstance(part, str):  # a number is a place in a list, whose items were looked up by its name
             inner = model.model_fields[part].annotation
-            model = next(one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, BaseModel))
+            model = next(
+                one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, BaseModel)
+            )
     return [file_name((*path[:-1], name)) for name in model.model_fields]
 
 

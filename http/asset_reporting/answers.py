@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from asset_events import ERROR_CODES, ErrorDetail
-from asset_reporting.outcomes import Recorded
+from asset_reporting.outcomes import Acceptable, Recorded
 from asset_reporting.storage_threads import StorageThreadsError, StorageTimeoutError
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ _RECORDED: Mapping[EventType, str] = {
 }
 
 
-def success_answer(event_type: EventType, recorded: Recorded) -> JSONResponse:
+def success_answer(event_type: EventType, recorded: Recorded | Acceptable) -> JSONResponse:
     """Say that the event is recorded; a repetition, that it was before, by the header of Stripe's API."""
+    if isinstance(recorded, Acceptable):
+        message = _RECORDED[event_type].replace("recorded", "would be recorded")
+        return JSONResponse({"status": "success", "event_id": None, "message": message, "dry_run": True})
     content = {"status": "success", "event_id": _shown(recorded.event_id), "message": _RECORDED[event_type]}
     return JSONResponse(content, headers={"Idempotent-Replayed": "true"} if recorded.replayed else None)
 
@@ -71,8 +74,10 @@ def internal_answer() -> JSONResponse:
     return error_answer([INTERNAL])
 
 
-def event_result(fate: Recorded | Sequence[ErrorDetail]) -> dict[str, Any]:
+def event_result(fate: Recorded | Acceptable | Sequence[ErrorDetail]) -> dict[str, Any]:
     """What became of one event of a batch, in the answer to the whole."""
+    if isinstance(fate, Acceptable):
+        return {"status": "success", "event_id": None, "replayed": False, "dry_run": True}
     if isinstance(fate, Recorded):
         return {"status": "success", "event_id": _shown(fate.event_id), "replayed": fate.replayed}
     return _error(fate)
@@ -88,10 +93,9 @@ def batch_answer(results: Sequence[Mapping[str, Any]], *, lines: bool) -> Respon
     return JSONResponse({"status": status, "results": results})
 
 
-def lineage_answer(recorded: Sequence[Recorded]) -> JSONResponse:
-    """Give the results of all asset events of one run event; an event that says nothing to Dagster has none."""
-    content = {"status": "success", "results": [event_result(one) for one in recorded]}
-    return JSONResponse(content, status_code=201 if recorded else 200)
+def lineage_answer(results: Sequence[Mapping[str, Any]]) -> JSONResponse:
+    """Give the results of all asset events of one run event; one that says nothing to Dagster has none."""
+    return JSONResponse({"status": "success", "results": results}, status_code=201 if results else 200)
 
 
 def _error(errors: Sequence[ErrorDetail]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
 from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
-from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, choose_reporter
+from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     app = _application(routes, guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
         reporter,
+        DryRun(reporting.targets),
         max_body_bytes=max_body_bytes,
         max_batch_bytes=max_batch_bytes,
         unknown_fields=unknown_fields,

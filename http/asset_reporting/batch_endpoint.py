@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from asset_events import ErrorDetail, InvalidEventError, check_media_type, parse_event
 from asset_reporting.answers import batch_answer, error_answer, event_result, unavailable_answer
-from asset_reporting.batch_fates import BATCH_PATH, Fate, any_recorded, is_outage, report_all
+from asset_reporting.batch_fates import BATCH_PATH, any_recorded, is_outage, report_all
+from asset_reporting.dry_run import reporting_of
 from asset_reporting.endpoints import report_one
 from asset_reporting.event_batch import open_batch
-from asset_reporting.http_reporting import http_reporting
-from asset_reporting.outcomes import Recorded
-from asset_reporting.posts import answered
+from asset_reporting.posts import Fate, answered, is_refused
 from asset_reporting.request_body import read_pieces
-from asset_reporting.request_parts import cloud_event, idempotency_key, is_cloud_event_batch
+from asset_reporting.request_parts import cloud_event, fields_of_query, idempotency_key, is_cloud_event_batch
 
 if TYPE_CHECKING:
     from dagster._core.workspace.context import BaseWorkspaceRequestContext
@@ -39,7 +38,7 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> Res
     mode: CloudEventMode | None = "structured" if is_cloud_event_batch(request) else None
     if mode is None and cloud_event(request) is not None:
         return await report_one(BATCH_PATH, None, context, request)
-    reporting = await http_reporting(request.app, context.instance)
+    reporting = await reporting_of(request, context)
     parse = partial(
         parse_event, cloud_event=mode, unknown_fields=reporting.unknown_fields, max_bytes=reporting.max_body_bytes
     )
@@ -62,14 +61,14 @@ def _check_head(request: Request) -> None:
     if idempotency_key(request) is not None:
         message = "Give each event an idempotency_key of its own; the header cannot say it for many."
         raise InvalidEventError([ErrorDetail("/idempotency_key", "schema.invalid", message)])
-    if request.scope["query_string"]:
+    if fields_of_query(request):
         message = "This endpoint takes no parameters in the query; give each event its fields."
         raise InvalidEventError([ErrorDetail("", "field.unknown", message)])
 
 
 def _answer(fates: list[Fate], *, lines: bool) -> Response:
     """One result per event; where nothing is recorded because the storage does not work, 503 for the whole."""
-    outage = next((fate for fate in fates if is_outage(fate)), None)
-    if outage is not None and not isinstance(outage, Recorded) and not any_recorded(fates):
-        return error_answer(outage)
+    for fate in fates:
+        if is_refused(fate) and is_outage(fate) and not any_recorded(fates):
+            return error_answer(fate)
     return batch_answer([event_result(fate) for fate in fates], lines=lines)

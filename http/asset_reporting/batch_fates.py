@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from asset_events import AssetEvent, ErrorDetail, InvalidEventError
 from asset_reporting import happenings
 from asset_reporting.answers import INTERNAL, not_now
 from asset_reporting.outcomes import Recorded
-from asset_reporting.posts import check_permission, settle
+from asset_reporting.posts import Fate, check_permission, is_refused, settle
 from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageThreadsError
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     Parse = Callable[[bytes], AssetEvent]
 
 BATCH_PATH = "/report_asset_events"
-
-Fate: TypeAlias = "Recorded | Sequence[ErrorDetail]"
-"""What the sender is told of one event."""
 
 _BEHIND = (
     ErrorDetail("", "storage.unavailable", "Not recorded, as one before it was not; send it again with that one."),
@@ -118,4 +115,4 @@ def any_recorded(fates: Sequence[Fate]) -> bool:
 
 def is_outage(fate: Fate) -> bool:
     """Whether the sender is asked to send it again later."""
-    return not isinstance(fate, Recorded) and fate[0].code == "storage.unavailable"
+    return is_refused(fate) and fate[0].code == "storage.unavailable"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asset_reporting.answers import error_answer, success_answer
-from asset_reporting.http_reporting import http_reporting
-from asset_reporting.outcomes import Recorded
+from asset_reporting.dry_run import reporting_of
+from asset_reporting.outcomes import Acceptable, Recorded
 from asset_reporting.posts import answered, check_permission, settle
 from asset_reporting.request_parts import read_event
 
@@ -49,11 +49,13 @@ async def report_one(
     where: str, event_type: EventType | None, context: BaseWorkspaceRequestContext, request: Request
 ) -> JSONResponse:
     """Record the one event of a request; raises what `posts.answered` answers."""
-    reporting = await http_reporting(request.app, context.instance)
+    reporting = await reporting_of(request, context)
     event = await read_event(
         event_type, request, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
     )
     check_permission(context, event)
     (outcome,) = await reporting.reporter.report([event])
     told = settle(where, event, outcome)
-    return success_answer(event.event_type, told) if isinstance(told, Recorded) else error_answer(told)
+    if isinstance(told, Recorded | Acceptable):
+        return success_answer(event.event_type, told)
+    return error_answer(told)

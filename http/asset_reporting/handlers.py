@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.installed_dagster import give_connections_back
-from asset_reporting.outcomes import Again, Outcome, Rejected, Unavailable
+from asset_reporting.outcomes import Acceptable, Again, Outcome, Rejected, Unavailable
 from asset_reporting.recorders import choose_recorder
 from asset_reporting.storage_errors import describe
 from asset_reporting.targets import AcceptAll, Targets
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
-    from asset_events import AssetEvent
+    from asset_events import AssetEvent, ErrorDetail
     from asset_reporting.recorder import Progress, Recorder
 
 
@@ -51,13 +51,30 @@ def report(
         progress: How far the consumer has come once all of them are recorded; empty for HTTP.
         whole: Whether nothing is to be recorded while a target of one of them is refused, as it is with `progress`.
     """
-    try:
-        problems = context.targets.problems(events)
-    except Exception as error:  # noqa: BLE001 # a code location that cannot be asked is an outage, not a bad event
-        return [Unavailable(f"targets: {describe(error)}")] * len(events)
+    problems = _problems(context.targets, events)
+    if isinstance(problems, Unavailable):
+        return [problems] * len(events)
     if (progress or whole) and any(problems):
         # The offsets must not pass an event that is not dead-lettered yet: first those, then the rest with the offsets.
         return [Rejected(problem) if problem else Again() for problem in problems]
     accepted = [event for event, problem in zip(events, problems, strict=True) if not problem]
     recorded = iter(context.recorder.record(accepted, progress))
     return [Rejected(problem) if problem else next(recorded) for problem in problems]
+
+
+def preview(targets: Targets, events: Sequence[AssetEvent]) -> list[Outcome]:
+    """Say of each event what `report` would, as far as that can be told without the storage. Blocking, does not raise.
+
+    Whether an idempotency key is used already is not looked up.
+    """
+    problems = _problems(targets, events)
+    if isinstance(problems, Unavailable):
+        return [problems] * len(events)
+    return [Rejected(problem) if problem else Acceptable() for problem in problems]
+
+
+def _problems(targets: Targets, events: Sequence[AssetEvent]) -> list[tuple[ErrorDetail, ...]] | Unavailable:
+    try:
+        return targets.problems(events)
+    except Exception as error:  # noqa: BLE001 # a code location that cannot be asked is an outage, not a bad event
+        return Unavailable(f"targets: {describe(error)}")

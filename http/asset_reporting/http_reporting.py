@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting.handlers import ReportingContext, reporting_context
-from asset_reporting.reporters import STORAGE_DEADLINE_S, Reporter, choose_reporter
+from asset_reporting.reporters import STORAGE_DEADLINE_S, DryRun, Reporter, choose_reporter
 from asset_reporting.request_body import BODY_IDLE_S
 from asset_reporting.storage_errors import classify
 from asset_reporting.storage_threads import StorageThreads, StorageTimeoutError
@@ -30,6 +30,8 @@ class HttpReporting:
     """How this application reports, and within which limits."""
 
     reporter: Reporter
+    dry_run: Reporter
+    """Takes the place of `reporter` where a request only asks what would happen."""
     max_body_bytes: int = MAX_EVENT_BYTES
     max_batch_bytes: int = MAX_BATCH_BYTES
     body_idle_s: float = BODY_IDLE_S
@@ -48,7 +50,7 @@ async def http_reporting(app: Any, instance: DagsterInstance) -> HttpReporting: 
         context = await _ask(instance)
         # Two first requests both ask; what the first of them has found stays.
         if (known := _known(app)) is None:
-            app.state.reporting = known = HttpReporting(choose_reporter(context))
+            app.state.reporting = known = HttpReporting(choose_reporter(context), DryRun(context.targets))
     return known
 
 

@@ -10,11 +10,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from asset_events import check_media_type, read_run_event
-from asset_reporting.answers import error_answer, lineage_answer
+from asset_reporting.answers import error_answer, event_result, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
-from asset_reporting.http_reporting import http_reporting
-from asset_reporting.outcomes import Again, Recorded
-from asset_reporting.posts import answered, check_permission, settle
+from asset_reporting.dry_run import reporting_of
+from asset_reporting.outcomes import Again
+from asset_reporting.posts import answered, check_permission, is_refused, settle
 from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def handle_lineage_request(context: BaseWorkspaceRequestContext, request: 
 
 
 async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
-    reporting = await http_reporting(request.app, context.instance)
+    reporting = await reporting_of(request, context)
     body = await read_body(request, reporting.max_body_bytes)
     check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
     # Facets can be large, and one event may become a thousand: not on the event loop.
@@ -45,13 +45,10 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
 
 
 def _answer(events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:
-    """Tell of all that was recorded, or why nothing was."""
+    """Tell of all that was recorded, or why nothing was: what was held back because of another is not the reason."""
     fates = [settle(LINEAGE_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
-    refused = [
-        (isinstance(outcome, Again), fate)  # which was held back because of another, and is not itself the reason
-        for outcome, fate in zip(outcomes, fates, strict=True)
-        if not isinstance(fate, Recorded)
-    ]
-    if refused:
-        return error_answer(min(refused, key=itemgetter(0))[1])
-    return lineage_answer([fate for fate in fates if isinstance(fate, Recorded)])
+    held_back = [isinstance(outcome, Again) for outcome in outcomes]
+    for _, fate in sorted(zip(held_back, fates, strict=True), key=itemgetter(0)):
+        if is_refused(fate):
+            return error_answer(fate)
+    return lineage_answer([event_result(fate) for fate in fates])

@@ -1,4 +1,4 @@
-"""What became of one event: every report ends in exactly one of these six."""
+"""What became of one event: every report ends in exactly one of these seven."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class Recorded:
 
     event_id: int | None
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptable:
+    """The event would be recorded; it was only asked whether it would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +59,4 @@ class Fenced:
     """Nothing was recorded: the offset ledger is not where this batch begins. Read the ledger and go on from there."""
 
 
-Outcome: TypeAlias = Recorded | Rejected | Unavailable | Failed | Again | Fenced
+Outcome: TypeAlias = Recorded | Acceptable | Rejected | Unavailable | Failed | Again | Fenced

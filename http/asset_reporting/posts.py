@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, TypeVar
 
 from dagster import AssetKey
 from dagster._core.workspace.permissions import Permissions
@@ -20,7 +20,7 @@ from asset_reporting.answers import (
     unavailable,
     unavailable_answer,
 )
-from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.outcomes import Acceptable, Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
 from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageThreadsError
 
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 
     from asset_events import AssetEvent, EventType
 
+Fate: TypeAlias = "Recorded | Acceptable | Sequence[ErrorDetail]"
+"""What a sender is told of one event."""
+
 Answer = TypeVar("Answer", bound=Response)
+
+
+def is_refused(fate: Fate) -> TypeGuard[Sequence[ErrorDetail]]:
+    """Whether a sender is told what is wrong."""
+    return not isinstance(fate, Recorded | Acceptable)
 
 
 def check_permission(context: BaseWorkspaceRequestContext, event: AssetEvent) -> None:
@@ -46,11 +54,13 @@ def check_permission(context: BaseWorkspaceRequestContext, event: AssetEvent) ->
         )
 
 
-def settle(where: str, event: AssetEvent, outcome: Outcome) -> Recorded | Sequence[ErrorDetail]:
+def settle(where: str, event: AssetEvent, outcome: Outcome) -> Fate:
     """Note what became of an event, and return what its sender is told; `where` is the endpoint."""
     match outcome:
         case Recorded():
             happenings.event_recorded("http", event, outcome.event_id)
+            return outcome
+        case Acceptable():
             return outcome
         case Rejected(errors):
             happenings.event_rejected("http", where, event.event_type, errors)

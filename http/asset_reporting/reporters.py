@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from asset_events import AssetEvent
 from asset_reporting.group_commit import GroupCommit
-from asset_reporting.handlers import report
+from asset_reporting.handlers import preview, report
 from asset_reporting.outcomes import Outcome
 from asset_reporting.storage_threads import StorageThreads
 
 if TYPE_CHECKING:
     from asset_reporting.handlers import ReportingContext
+    from asset_reporting.targets import Targets
 
 STORAGE_WORKERS = 8
 """Posts side by side; more than a database pool of ten gains nothing."""
@@ -71,6 +73,24 @@ class ParallelPosts:
     def close(self, timeout_s: float = 2.0) -> bool:
         """Close the threads."""
         return self._threads.close(timeout_s)
+
+
+class DryRun:
+    """Judges events and records none."""
+
+    most_events = 1000
+    stuck = False
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:  # noqa: ARG002 # the protocol's
+        """Say of each event whether it would be recorded; in a thread, as code locations may be asked."""
+        return await asyncio.to_thread(preview, self._targets, events)
+
+    def close(self, timeout_s: float = 2.0) -> bool:  # noqa: ARG002 # the protocol's
+        """Nothing is kept open."""
+        return True
 
 
 def choose_reporter(

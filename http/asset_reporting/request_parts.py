@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from asset_events import AssetEvent, CloudEventMode, EventType, UnknownFields
 
 
+DRY_RUN = "dry_run"
+"""The query's parameter that asks what would happen; no field of an event."""
+
+
 async def read_event(
     event_type: EventType | None, request: Request, *, max_body_bytes: int, unknown_fields: UnknownFields
 ) -> AssetEvent:
@@ -31,7 +35,7 @@ async def read_event(
     return parse_parts(
         event_type,
         path=_asset_key_path(request),
-        query=_query(request),
+        query=fields_of_query(request),
         body=body,
         idempotency_key=idempotency_key(request),
         cloud_event=cloud_event(request),
@@ -55,6 +59,27 @@ def idempotency_key(request: Request) -> bytes | None:
     """Return what the header `Idempotency-Key` says, byte for byte; of several, the last."""
     values = [value for name, value in request.headers.raw if name.lower() == b"idempotency-key"]
     return values[-1] if values else None
+
+
+def fields_of_query(request: Request) -> list[tuple[str, str]]:
+    """Return the event's fields among the query's parameters.
+
+    Raises:
+        InvalidEventError: `encoding.unsupported`.
+    """
+    return [(name, value) for name, value in _query(request) if name != DRY_RUN]
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether the query asks what would happen; of a parameter given twice, the last counts.
+
+    Raises:
+        InvalidEventError: It says neither `true` nor `false`.
+    """
+    asked = [value.lower() for name, value in _query(request) if name == DRY_RUN] or ["false"]
+    if asked[-1] not in ("true", "false"):
+        raise _invalid("schema.invalid", f"{DRY_RUN} must be true or false", f"/{DRY_RUN}")
+    return asked[-1] == "true"
 
 
 def _query(request: Request) -> list[tuple[str, str]]:
