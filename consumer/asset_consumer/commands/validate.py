@@ -14,8 +14,6 @@ import click
 from asset_consumer.commands.event_files import split_events
 from asset_consumer.commands.options import config_option
 from asset_consumer.commands.verdicts import Verdict, Wording, json_of, text_of
-from asset_consumer.logs import configure_logging
-from asset_consumer.settings_sources import load_settings
 from asset_events import (
     EVENT_TYPES,
     MAX_EVENT_BYTES,
@@ -127,9 +125,12 @@ def _in_files(files: Sequence[str], parse: Callable[[bytes], AssetEvent]) -> Ite
 
 def _on_topic(topic: str, last: int | None, config: Path | None) -> Iterator[Verdict]:
     """Judge records with the consumer's own eyes."""
+    from asset_consumer.logs import configure_logging  # noqa: PLC0415 # late: files need no settings, Kafka or Dagster
+    from asset_consumer.settings_sources import load_settings  # noqa: PLC0415 # see above
+
     settings = load_settings(config, os.environ)
     configure_logging(settings.log_format, "WARNING")
-    from asset_consumer.classify import classify  # noqa: PLC0415 # late: files need neither Kafka nor Dagster
+    from asset_consumer.classify import classify  # noqa: PLC0415 # refused settings are told at once
     from asset_consumer.consume import consumer_options  # noqa: PLC0415 # see above
     from asset_consumer.topic_reader import read_topic  # noqa: PLC0415 # see above
 
