@@ -38,7 +38,7 @@ def test_each_error_is_one_line_with_file_line_code_and_path(tmp_path: Path) -> 
     assert result.return_value == 1
     assert check.startswith(f"{file}:2: schema.invalid /passed ")
     assert malformed.startswith(f"{file}:3: json.malformed / ")
-    assert counts == "3 events: 1 valid, 2 invalid"
+    assert counts == "3 events: 1 valid, 2 invalid (schema.invalid 1, json.malformed 1)"
 
 
 def test_output_as_json_holds_the_counts_and_every_error(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_output_as_json_holds_the_counts_and_every_error(tmp_path: Path) -> None
     report = json.loads(run(str(file), "--format", "json").output)
     (problem,) = report.pop("problems")
     (error,) = problem.pop("errors")
-    assert report == {"events": 2, "valid": 1, "invalid": 1}
+    assert report == {"events": 2, "valid": 1, "invalid": 1, "codes": {"schema.invalid": 1}}
     assert problem == {"file": str(file), "line": 2}
     assert (error["path"], error["code"]) == ("/passed", "schema.invalid")
 
@@ -83,13 +83,13 @@ def test_anything_else_is_one_event_per_line() -> None:
 def test_bytes_that_are_no_json_are_one_bad_event(content: bytes) -> None:
     result = run(stdin=content)
     assert result.return_value == 1
-    assert result.output.endswith("1 event: 0 valid, 1 invalid\n")
+    assert "\n1 event: 0 valid, 1 invalid (" in result.output
 
 
 def test_file_named_json_is_always_one_document(tmp_path: Path) -> None:
     file = tmp_path / "event.json"
     file.write_text('{\n"asset_key":\n"a",\n}', "utf-8")
-    assert run(str(file)).output.splitlines()[-1] == "1 event: 0 valid, 1 invalid"
+    assert run(str(file)).output.splitlines()[-1] == "1 event: 0 valid, 1 invalid (json.malformed 1)"
 
 
 def test_event_type_option_stands_in_for_events_that_do_not_say_theirs() -> None:
@@ -104,6 +104,12 @@ def test_unknown_fields_and_size_follow_options_or_the_same_variables_as_the_ser
     assert run(stdin=extra, UNKNOWN_FIELDS="ignore").return_value == 0
     assert run("--max-event-bytes", "10", stdin=GOOD).return_value == 1
     assert run(stdin=GOOD, MAX_EVENT_BYTES="10").return_value == 1
+
+
+def test_cloud_events_are_judged_as_such_when_told() -> None:
+    sent = {"specversion": "1.0", "type": "asset_materialization", "source": "/etl", "id": "1", "subject": "a"}
+    assert run(stdin=json.dumps(sent)).return_value == 1
+    assert run("--cloudevents", stdin=json.dumps(sent)).return_value == 0
 
 
 def test_no_value_of_an_event_and_no_control_character_is_printed() -> None:

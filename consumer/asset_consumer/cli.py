@@ -33,7 +33,7 @@ _COMMANDS = {
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
-    "validate": _Command("Check events in files or stdin against the contract; record nothing.", "cli"),
+    "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
 }
 
 _HELP = """Tell Dagster what happened to assets outside it.
@@ -97,7 +97,7 @@ def cli() -> None:
 
 _EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
 
-_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError", "OffsetsError"}
+_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError", "OffsetsError", "TopicReaderError"}
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
 
 
