@@ -287,7 +287,7 @@ FACETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no columns": ({"facets": {"schema": facet(fields=[])}}, {}),
     "too many columns": (
         {"facets": {"schema": facet(fields=[{"name": f"{number:0100}"} for number in range(3000)])}},
-        {LEFT_OUT: ["dagster/column_schema: must not be larger than 262144 bytes as JSON"]},
+        {LEFT_OUT: ["dagster/column_schema: too large"]},
     ),
     "a column that Dagster's serialiser reserves": (
         {"facets": {"columnLineage": facet(fields={"__class__": {"inputFields": [{**dataset(), "field": "a"}]}})}},
@@ -331,6 +331,77 @@ def test_what_is_large_is_left_out_and_the_rest_stays_within_the_limit() -> None
     assert "dagster/column_schema" in event.metadata
     assert event.metadata[LEFT_OUT] == ["dagster/column_lineage: must not be larger than 262144 bytes as JSON"]
     assert len(json.dumps(plain(event))) < MAX_METADATA_BYTES
+
+
+def test_small_event_becomes_no_large_one() -> None:
+    """Names of columns repeat those above them, and each asset event repeats what is known of the run."""
+    field: dict[str, Any] = {"name": "x" * 2000}
+    for _ in range(90):
+        field = {"name": "x" * 2000, "fields": [field]}
+    long = "y" * 50_000
+    failure = facet(message=long)
+    tables = [dataset(f"t{number}") for number in range(300)]
+    event = run_event(dataset(facets={"schema": facet(fields=[field])}), *tables, producer=long)
+    event["run"] = {"runId": long, "facets": {"errorMessage": failure}}
+    event["job"] = {"namespace": long, "name": long}
+
+    first, *others = read(event)
+    failed = read({**event, "eventType": "FAIL"}, CHECK)
+
+    assert told(first)[LEFT_OUT] == ["dagster/column_schema: too large"]
+    assert max(len(json.dumps(plain(made))) for made in [first, *others, *failed]) < 10_000
+
+
+def test_what_fits_by_itself_is_left_out_where_there_is_no_room_beside_the_rest() -> None:
+    columns = [f"{number:0100}" for number in range(1200)]
+    upstream = {name: {"inputFields": [{**dataset("a"), "field": name}]} for name in columns[:800]}
+    schema = facet(fields=[{"name": name} for name in columns])
+
+    (event,) = read(run_event(dataset(facets={"schema": schema, "columnLineage": facet(fields=upstream)})))
+
+    assert "dagster/column_schema" in event.metadata
+    assert told(event)[LEFT_OUT] == ["dagster/column_lineage: too large"]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "name"),
+    [
+        ({"assertion": "not_null"}, "not_null"),
+        ({"assertion": "not_null", "column": "id"}, "not_null_id"),
+        ({"assertion": "not_null", "column": "id", "name": "mine"}, "mine"),
+        ({"assertion": "a", "column": 7, "name": ""}, "a"),
+        ({"assertion": "a\0b"}, "ab"),
+        ({"assertion": "\0"}, "assertion"),
+        ({"assertion": "x" * 300}, "x" * 255),
+    ],
+)
+def test_check_is_named_by_its_test_or_by_what_it_asserts(assertion: dict[str, Any], name: str) -> None:
+    output = dataset(outputFacets={"dataQualityAssertions": facet(assertions=[{**assertion, "success": True}])})
+
+    (check,) = read(run_event(output, eventType="OTHER"))
+
+    assert isinstance(check, CheckEvent)
+    assert check.check_name == name
+
+
+@pytest.mark.parametrize(
+    ("results", "severity"),
+    [
+        ([(True, "error"), (False, "warn")], "WARN"),
+        ([(True, "warn"), (False, "error")], "ERROR"),
+        ([(False, "warn"), (False, None)], "ERROR"),
+        ([(True, "WARN")], "WARN"),
+        ([(True, "info")], "ERROR"),
+    ],
+)
+def test_severity_is_that_of_what_failed(results: list[tuple[bool, str | None]], severity: str) -> None:
+    assertions = [{"assertion": "a", "success": success, "severity": said} for success, said in results]
+    output = dataset(outputFacets={"dataQualityAssertions": facet(assertions=assertions)})
+
+    (check,) = read(run_event(output, eventType="OTHER"))
+
+    assert isinstance(check, CheckEvent)
+    assert check.severity == severity
 
 
 def test_results_that_share_a_name_are_one_which_passes_when_all_do() -> None:

@@ -183,7 +183,7 @@ def test_official_client_by_both_roads_and_again_is_recorded_once_and_the_same(
 
     assert by_kafka() == fresh()
     assert len(fresh()) == 4
-    places = {event_of(entry).metadata["kafka/record"].value for entry in runless_entries(by_kafka.instance)}
+    places = {str(event_of(entry).metadata["kafka/record"].value) for entry in runless_entries(by_kafka.instance)}
     assert places == {f"{broker.topic}/0/1"}
     assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
@@ -262,8 +262,7 @@ def test_what_the_database_refuses_keeps_its_run_event_out_and_not_the_neighbour
 
     async def scenario(group: GroupCommit) -> list[list[Outcome]]:
         recorder.hold()
-        posts = [group.report(run[:1]), group.report(run, whole=True), group.report(run)]
-        tasks = await held_recorder.submitted(posts)
+        tasks = await held_recorder.submitted([group.report(run[:1]), group.report(run, whole=True), group.report(run)])
         recorder.let_all()
         return [await task for task in tasks]
 

@@ -73,7 +73,8 @@ def test_topics_are_names_separated_by_commas_or_a_list_with_event_types(tmp_pat
 def test_topic_of_run_events_has_no_event_type(tmp_path: Path) -> None:
     text = "kafka: {topics: [a, {name: b, format: openlineage}]}"
     options = consumer_options(from_yaml(tmp_path, text))
-    assert (dict(options.topics), options.run_event_topics) == ({"a": None, "b": None}, {"b"})
+    assert sorted(options.topics) == ["a", "b"]
+    assert [*options.run_event_topics] == ["b"]
     text = "kafka: {topics: [{name: b, event_type: asset_check, format: openlineage}, {name: c, format: x}]}"
     assert problems_in(tmp_path, text) == [
         "kafka.topics[0].format in /bridge.yaml must be event where the topic has an event_type.",

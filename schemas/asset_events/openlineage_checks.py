@@ -12,7 +12,7 @@ from asset_events.errors import InvalidEventError
 from asset_events.events import Severity
 from asset_events.explain import explain_document
 from asset_events.limits import MAX_CHECK_NAME_CHARS
-from asset_events.openlineage_metadata import Entry, text
+from asset_events.openlineage_metadata import Entry, shared_text, text
 from asset_events.openlineage_run import Dataset, RunEvent
 
 RUN_CHECK: Final = "openlineage_run"
@@ -88,7 +88,7 @@ def run_result(event: RunEvent) -> CheckResult:
     """Whether the run went well."""
     message = event.run.facet("errorMessage").get("message")
     passed = event.event_type == "COMPLETE"
-    return CheckResult(RUN_CHECK, passed, "ERROR", () if passed else (("openlineage/error", text(message)),))
+    return CheckResult(RUN_CHECK, passed, "ERROR", () if passed else (("openlineage/error", shared_text(message)),))
 
 
 def _results(assertions: list[_Assertion]) -> Iterator[CheckResult]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 from pydantic_core import PydanticCustomError
 
+from asset_events.limits import MAX_METADATA_BYTES
 from asset_events.lineage_rules import LineageRules
 from asset_events.openlineage_metadata import Entry, Unfit
 from asset_events.openlineage_run import Dataset, Facet
@@ -16,7 +17,7 @@ _UNKNOWN_TYPE = "unknown"
 
 
 class _UnfitError(Exception):
-    """Raised inside a facet where it is not as the standard says."""
+    """Raised inside a facet that is not as the standard says."""
 
 
 def column_entries(dataset: Dataset, rules: LineageRules) -> Iterator[Entry]:
@@ -29,22 +30,27 @@ def _schema(fields: JsonValue) -> TypedMetadata | Unfit | None:
     """The columns, those inside a column behind it, by their path: `address`, `address.city`."""
     if fields in (None, []):
         return None
+    columns: dict[str, JsonValue] = {}
+    size = 0
     try:
-        columns = list(_columns(fields, ""))
+        for name, column in _columns(fields, ""):
+            size += len(name)
+            # Told before all are there: names repeat those above them, so that a small facet can become very large.
+            if name in columns or size > MAX_METADATA_BYTES:
+                return Unfit("two columns have the same name" if name in columns else "too large")
+            columns[name] = column
     except _UnfitError:
         return Unfit("must be a list of fields with names")
-    if len({str(column["name"]) for column in columns}) < len(columns):
-        return Unfit("two columns have the same name")
-    return TypedMetadata("table_schema", {"columns": [*columns]})
+    return TypedMetadata("table_schema", {"columns": [*columns.values()]})
 
 
-def _columns(fields: JsonValue, above: str) -> Iterator[dict[str, JsonValue]]:
+def _columns(fields: JsonValue, above: str) -> Iterator[tuple[str, dict[str, JsonValue]]]:
     for field in map(_object, _list(fields)):
         name = above + _text(field.get("name"))
         column: dict[str, JsonValue] = {"name": name, "type": field.get("type") or _UNKNOWN_TYPE}
         if field.get("description"):
             column["description"] = field["description"]
-        yield column
+        yield name, column
         yield from _columns(field.get("fields") or [], f"{name}.")
 
 

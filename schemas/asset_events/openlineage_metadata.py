@@ -24,6 +24,8 @@ LEFT_OUT: Final = "openlineage/left_out"
 
 _ROOM_BYTES: Final = MAX_METADATA_BYTES - 16 * 1024  # the rest is for `LEFT_OUT` and for the record's place
 
+_SHARED_CHARS: Final = 1024
+
 _REPLACED: Final = ("CREATE", "OVERWRITE")
 
 
@@ -61,10 +63,10 @@ def fitting(entries: Iterable[Entry], left_out: Iterable[str] = ()) -> dict[str,
 
 def run_entries(event: RunEvent) -> Iterator[Entry]:
     """What ran."""
-    yield "openlineage/run_id", text(event.run.run_id)
-    yield "openlineage/job_namespace", text(event.job.namespace)
-    yield "openlineage/job_name", text(event.job.name)
-    yield "openlineage/producer", text(event.producer)
+    yield "openlineage/run_id", shared_text(event.run.run_id)
+    yield "openlineage/job_namespace", shared_text(event.job.namespace)
+    yield "openlineage/job_name", shared_text(event.job.name)
+    yield "openlineage/producer", shared_text(event.producer)
 
 
 def dataset_entries(dataset: Dataset) -> Iterator[Entry]:
@@ -109,6 +111,11 @@ def description(dataset: Dataset, left_out: list[str]) -> str | None:
 def text(value: JsonValue) -> TypedMetadata:
     """A text, if it is one: that is found out with the entry."""
     return TypedMetadata("text", value)
+
+
+def shared_text(value: JsonValue) -> TypedMetadata:
+    """A text that all events of a run have: cut, for there may be a thousand of them."""
+    return text(value[:_SHARED_CHARS] if isinstance(value, str) else value)
 
 
 def count(value: JsonValue) -> TypedMetadata | Unfit:
