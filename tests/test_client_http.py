@@ -23,9 +23,9 @@ from http_world import http_app
 from ports import free_port
 from reporters import BY_HTTP, MakeReporter
 
-from asset_client import EventRefusedError, NotReportedError, attempts, parts
+from asset_client import EventRefusedError, NotReportedError, Reported, attempts, parts
 from asset_client.answers import Answer, retry_after_s
-from asset_client.http import HttpReporter, Reported
+from asset_client.http import HttpReporter
 from asset_events import ErrorDetail, MaterializationEvent, TypedMetadata
 from asset_reporting import answers
 from asset_reporting.auth import ApiKeys

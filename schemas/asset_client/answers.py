@@ -10,19 +10,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias, cast
 
 from asset_client.errors import EventRefusedError, NotReportedError
+from asset_client.results import Reported
 from asset_events import ErrorDetail
 
 _AGAIN: Final = {429, 502, 503, 504}
 """Statuses after which the same request may succeed a little later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """An event that is recorded. `event_id` is its storage id in Dagster, None where the storage does not tell it."""
-
-    event_id: str | None
-    replayed: bool
-    """Whether it was recorded before, under the same idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from asset_client.answers import Answer, NoAnswer, Reported, read, retry_after_s
+from asset_client.answers import Answer, NoAnswer, read, retry_after_s
 from asset_client.errors import NotReportedError
 from asset_client.parts import Flow, Pause, Sendable, in_parts
 from asset_client.reporter import Result
+from asset_client.results import Reported
 from asset_events import AssetEvent
 
 FIRST_PAUSE_S: Final = 0.5

@@ -17,6 +17,7 @@ from asset_client.errors import EventRefusedError, NotReportedError
 from asset_client.parts import Flow, Pause, Sendable
 from asset_client.producer import let_go, open_producer, producer_config
 from asset_client.reporter import Result
+from asset_client.results import Delivered
 from asset_events import AssetEvent, ErrorDetail
 
 MIN_DEADLINE_S: Final = 4.0
@@ -35,15 +36,6 @@ _NOT_WRITTEN: Final = {
     "CLUSTER_AUTHORIZATION_FAILED", "NOT_ENOUGH_REPLICAS", "INVALID_RECORD", "POLICY_VIOLATION",
 }  # fmt: skip
 """Errors after which it is certain that the topic has not got the record; of the others nobody knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """An event that the topic has."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)

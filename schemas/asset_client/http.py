@@ -16,16 +16,15 @@ from typing import Any
 import anyio
 import httpx2
 
-from asset_client.answers import Answer, NoAnswer, Reported
+from asset_client.answers import Answer, NoAnswer
 from asset_client.attempts import Limits, Post, report_flow
 from asset_client.parts import Pause
 from asset_client.reporter import AsyncReporter, Reporter, Result
+from asset_client.results import Reported
 from asset_events import MAX_EVENT_BYTES, AssetEvent
 
 DEADLINE_S = 60.0
 TIMEOUT_S = 15.0  # longer than the server itself waits for its database (10 s)
-
-__all__ = ["AsyncHttpReporter", "HttpReporter", "Reported"]
 
 
 class HttpReporter(Reporter[Reported]):

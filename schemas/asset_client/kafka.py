@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from concurrent.futures import wait
 from typing import Any, Final
 
-from asset_client.deliveries import Delivered, Deliveries, Until
+from asset_client.deliveries import Deliveries, Until
 from asset_client.parts import Pause, in_parts
 from asset_client.reporter import AsyncReporter, Reporter, Result
+from asset_client.results import Delivered
 from asset_events import MAX_EVENT_BYTES, AssetEvent
-
-__all__ = ["AsyncKafkaReporter", "Delivered", "KafkaReporter"]
 
 TOPIC: Final = "dagster.asset-events"  # what `consume` reads by default
 DEADLINE_S: Final = 30.0
