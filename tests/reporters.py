@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Self
 
 from asset_client.http import AsyncHttpReporter, HttpReporter
@@ -51,9 +53,13 @@ class Awaited(Reporter[Any]):
 
 MakeReporter = Callable[..., Any]
 
+_TLS = ssl.SSLContext(
+    ssl.PROTOCOL_TLS_CLIENT
+)  # made once: to read the system's authorities takes longer than most tests
+
 BY_HTTP: dict[str, MakeReporter] = {
-    "blocking": HttpReporter,
-    "asynchronous": lambda *given, **options: Awaited(lambda: AsyncHttpReporter(*given, **options)),
+    "blocking": partial(HttpReporter, ssl_context=_TLS),
+    "asynchronous": lambda *given, **options: Awaited(lambda: AsyncHttpReporter(*given, ssl_context=_TLS, **options)),
 }
 
 BY_KAFKA: dict[str, MakeReporter] = {

@@ -23,8 +23,8 @@ from http_world import http_app
 from ports import free_port
 from reporters import BY_HTTP, MakeReporter
 
-from asset_client import EventRefusedError, NotReportedError, Reported, attempts, parts
-from asset_client.answers import Answer, retry_after_s
+from asset_client import EventRefusedError, NotReportedError, Reported, ReportError, attempts, parts
+from asset_client.answers import Answer, NoAnswer, read, retry_after_s
 from asset_client.http import HttpReporter
 from asset_events import ErrorDetail, MaterializationEvent, TypedMetadata
 from asset_reporting import answers
@@ -177,6 +177,31 @@ def test_what_says_nothing_asks_for_no_wait(value: str) -> None:
     assert retry_after_s(Answer(503, {"retry-after": value}, b"")) == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "content", "said"),
+    [
+        (200, b"<html>", "the answer is not asset-bridge's; the event may still be recorded"),
+        (200, b'{"results": [1]}', "the server failed to process it; the event may still be recorded"),
+        (200, b'{"results": []}', "the answer is not asset-bridge's; the event may still be recorded"),
+        (302, b"", "http.302 The answer is not asset-bridge's; is the URL right?"),
+        (404, b'{"errors": ["no"]}', "http.404 The answer is not asset-bridge's; is the URL right?"),
+        (404, b'{"errors": [{"detail": "no"}]}', "http.404 The answer is not asset-bridge's; is the URL right?"),
+        (500, b"", "the server answers 500; the event may still be recorded"),
+    ],
+)
+def test_what_is_not_the_bridges_own_answer_ends_it(status: int, content: bytes, said: str) -> None:
+    (fate,) = read(Answer(status, {}, content), 1, many=True)
+    assert isinstance(fate, ReportError)
+    assert str(fate) == said
+
+
+@pytest.mark.parametrize(("status", "sent"), [(429, False), (502, True), (503, True), (504, True)])
+def test_after_a_gateways_answer_it_is_sent_again(status: int, sent: Any) -> None:
+    (fate,) = read(Answer(status, {}, b"busy"), 1, many=False)
+    assert isinstance(fate, NoAnswer)
+    assert fate.sent is sent
+
+
 @pytest.mark.parametrize("fault", ["lose", "hold", "drip"])
 def test_an_event_whose_answer_was_lost_is_recorded_once(make: MakeReporter, log: Log, url: str, fault: Any) -> None:
     with HttpProxy(int(url.rpartition(":")[2])) as proxy, make(proxy.url, api_key=KEY, timeout_s=0.3) as reporter:
@@ -251,10 +276,11 @@ def test_where_nobody_answers_the_event_may_be_recorded(make: MakeReporter) -> N
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_storage_that_is_too_slow_may_record_it_later(log: Log, many: Any) -> None:
+def test_a_storage_that_is_too_slow_may_record_it_later(log: Log, many: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "RETRY_AFTER_S", 60)  # beyond the deadline: what the first answer says is all
     with failing_server(log.instance, storage_deadline_s=0.2) as (url, recorder):
         recorder.gate.clear()
-        with HttpReporter(url, api_key=KEY, deadline_s=0.4) as reporter:
+        with HttpReporter(url, api_key=KEY, deadline_s=5) as reporter:
             (result,) = reporter.report_many([numbered(1)]) if many else [_caught(reporter, numbered(1))]
         assert isinstance(result, NotReportedError)
         assert result.may_be_recorded
@@ -308,9 +334,10 @@ def test_only_those_that_an_outage_kept_back_are_sent_again(make: MakeReporter, 
 
 def test_nothing_behind_an_event_that_was_given_up_is_tried(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "MAX_PART_EVENTS", 2)
+    monkeypatch.setattr(answers, "RETRY_AFTER_S", 60)  # beyond the deadline
     with (
-        failing_server(log.instance, failing=range(2, 100)) as (url, _),
-        HttpReporter(url, api_key=KEY, deadline_s=0.3) as reporter,
+        failing_server(log.instance, failing=[2]) as (url, _),
+        HttpReporter(url, api_key=KEY, deadline_s=5) as reporter,
     ):
         results = reporter.report_many(map(numbered, range(6)))
     assert [type(result) for result in results] == [*[Reported] * 2, *[NotReportedError] * 4]

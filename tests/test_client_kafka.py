@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from confluent_kafka import KafkaError
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, AssetObservation, DagsterInstance
 from dagster_reading import runless_events
-from mock_cluster import INIT_PRODUCER_ID, PRODUCE, MockCluster, consume_all
+from mock_cluster import INIT_PRODUCER_ID, METADATA, PRODUCE, MockCluster, consume_all
 from reporters import BY_KAFKA, MakeReporter
 
 from asset_client import Delivered, EventRefusedError, NotReportedError
@@ -24,7 +25,7 @@ from asset_reporting.handlers import reporting_context
 if TYPE_CHECKING:
     from broker import Broker
 
-SHORT_S = 4.0  # the shortest deadline
+SHORT_S = 3.0  # the shortest deadline
 
 
 @pytest.fixture(params=BY_KAFKA)
@@ -90,9 +91,9 @@ def test_a_record_is_keyed_by_its_asset_and_says_what_it_is(cluster: MockCluster
 
 
 def test_many_keep_the_order_of_each_asset(make: MakeReporter, cluster: MockCluster, topic: str) -> None:
-    cluster.push_request_errors(PRODUCE, *[KafkaError.NOT_LEADER_FOR_PARTITION] * 3)  # librdkafka sends again
+    cluster.push_request_errors(PRODUCE, *[KafkaError.NO_ERROR, KafkaError.REQUEST_TIMED_OUT] * 3)  # it is sent again
     events = [numbered(number, key=f"asset-{number % 7}") for number in range(2100)]
-    with make(cluster.bootstrap, topic=topic) as reporter:
+    with make(cluster.bootstrap, topic=topic, librdkafka={"batch.num.messages": 20}) as reporter:
         results = reporter.report_many(events)
     assert {type(result) for result in results} == {Delivered}
     found = values(cluster, len(events))
@@ -126,20 +127,42 @@ def test_a_broker_that_is_gone_records_nothing_later(cluster: MockCluster, topic
     assert [event["metadata"]["n"] for event in values(cluster, 2)] == [0, 3]
 
 
+def test_who_stops_waiting_disturbs_nobody(cluster: MockCluster, topic: str) -> None:
+    async def stop_waiting() -> None:
+        async with AsyncKafkaReporter(cluster.bootstrap, topic=topic) as reporter:
+            await reporter.report(numbered(0))
+            cluster.set_round_trip_ms(200)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reporter.report(numbered(1)), 0.05)
+            await reporter.report(numbered(2))
+
+    asyncio.run(stop_waiting())
+    cluster.set_round_trip_ms(0)
+    assert [event["metadata"]["n"] for event in values(cluster, 3)] == [0, 1, 2]
+
+
+def test_a_leader_that_moves_is_waited_for(cluster: MockCluster, topic: str) -> None:
+    cluster.set_topic_error(topic, KafkaError.LEADER_NOT_AVAILABLE)
+    with KafkaReporter(cluster.bootstrap, topic=topic) as reporter, ThreadPoolExecutor(1) as pool:
+        reporting = pool.submit(reporter.report, numbered(0))
+        cluster.track_requests()
+        eventually(lambda: cluster.requests().count(METADATA) > 1)
+        assert not reporting.done()
+        cluster.set_topic_error(topic, KafkaError.NO_ERROR)
+        assert isinstance(reporting.result(), Delivered)
+
+
 def test_a_broker_that_comes_back_in_time_is_waited_for(cluster: MockCluster, topic: str) -> None:
     cluster.broker_down()
-    with KafkaReporter(
-        cluster.bootstrap, topic=topic, deadline_s=20, librdkafka={"reconnect.backoff.ms": 10}
-    ) as reporter:
-        result = asyncio.run(_while_it_comes_back(reporter, cluster))
-    assert isinstance(result, Delivered)
-
-
-async def _while_it_comes_back(reporter: KafkaReporter, cluster: MockCluster) -> Delivered:
-    reporting = asyncio.create_task(asyncio.to_thread(reporter.report, numbered(0)))
-    await asyncio.sleep(0.2)
-    cluster.broker_up()
-    return await reporting
+    properties = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100}
+    with (
+        KafkaReporter(cluster.bootstrap, topic=topic, librdkafka=properties) as reporter,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reporting = pool.submit(reporter.report, numbered(0))
+        assert wait([reporting], 0.2).not_done
+        cluster.broker_up()
+        assert isinstance(reporting.result(), Delivered)
 
 
 def test_what_is_under_way_at_the_end_is_not_delivered_later(cluster: MockCluster, topic: str) -> None:
@@ -216,8 +239,8 @@ def test_a_property_is_refused_by_name_and_never_by_value(properties: dict[str, 
 
 
 def test_a_deadline_too_short_to_be_kept_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 4"):
-        KafkaReporter("127.0.0.1:1", deadline_s=3)
+    with pytest.raises(ValueError, match="at least 3"):
+        KafkaReporter("127.0.0.1:1", deadline_s=2.9)
 
 
 def test_secrets_and_values_are_in_no_repr_log_or_exception(

@@ -134,7 +134,7 @@ def test_what_is_refused_or_given_up_is_one_line_and_exit_code_1(report: Any, ur
     (tmp_path / "key").write_text("another-key-of-nobody\n")
     code, out, (line,) = report("observation", "a", "--api-key-file", str(tmp_path / "key"), "--url", url)
     assert (code, line.split()[1]) == (1, "api_key.invalid")
-    code, out, (line,) = report("observation", "a", "--kafka", f"127.0.0.1:{free_port()}", "--deadline", "4")
+    code, out, (line,) = report("observation", "a", "--kafka", f"127.0.0.1:{free_port()}", "--deadline", "3")
     assert code == 1
     assert line.endswith("; the event was not recorded")
 
@@ -146,6 +146,7 @@ def test_what_is_refused_or_given_up_is_one_line_and_exit_code_1(report: Any, ur
         (["materialization"], "Say what happened to which asset"),
         (["materialization", "a"], "Say where to: --url, --kafka, or the setting kafka.bootstrap_servers."),
         (["materialization", "a", "--url", "http://a", "--topic", "t"], "Give either --url, or --kafka and --topic."),
+        (["materialization", "a", "--kafka", "a:1", "--api-key-file", __file__], "An API key is for --url."),
         (["materialization", "a", "--url", "a:3000"], "The URL must be an http:// or https:// address."),
         (["materialization", "a", "--metadata", "canary"], "--metadata takes NAME=VALUE."),
         (["--file", "-", "--partition", "p"], "A file has whole events"),

@@ -72,9 +72,8 @@ def _read_one(content: Mapping[str, Any], headers: Mapping[str, str]) -> list[Fa
 
 def _read_many(content: Mapping[str, Any], count: int) -> list[Fate]:
     results = content.get("results")
-    if not isinstance(results, list) or len(cast("list[object]", results)) != count:
-        return []
-    return [_read_result(cast("dict[str, Any]", result)) for result in cast("list[object]", results)]
+    found = [_as_object(result) for result in cast("list[object]", results)] if isinstance(results, list) else []
+    return [_read_result(result) for result in found] if len(found) == count else []
 
 
 def _read_result(result: Mapping[str, Any]) -> Fate:
@@ -96,9 +95,12 @@ def _may_be_recorded(status: int, content: Mapping[str, Any]) -> bool:
 
 
 def _errors(content: Mapping[str, Any]) -> list[ErrorDetail]:
+    """The errors in asset-bridge's form; none in anybody else's."""
     errors = content.get("errors")
-    found = cast("list[dict[str, Any]]", errors) if isinstance(errors, list) else []
-    return [ErrorDetail(str(e.get("path", "")), str(e.get("code", "")), str(e.get("message", ""))) for e in found]
+    found = [_as_object(error) for error in cast("list[object]", errors)] if isinstance(errors, list) else []
+    return [
+        ErrorDetail(str(e.get("path", "")), str(e["code"]), str(e.get("message", ""))) for e in found if "code" in e
+    ]
 
 
 def _foreign(status: int) -> ErrorDetail:
@@ -110,4 +112,8 @@ def _parsed(content: bytes) -> dict[str, Any]:
         value: object = json.loads(content)
     except (ValueError, RecursionError):
         return {}
+    return _as_object(value)
+
+
+def _as_object(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

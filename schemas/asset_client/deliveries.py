@@ -20,11 +20,12 @@ from asset_client.reporter import Result
 from asset_client.results import Delivered
 from asset_events import AssetEvent, ErrorDetail
 
-MIN_DEADLINE_S: Final = 4.0
+MIN_DEADLINE_S: Final = 3.0
 
 _POLL_S: Final = 0.1  # from 0.2 s on, confluent-kafka's poll() waits out its time even when something arrives
 _SCAN_S: Final = 1.0  # librdkafka looks for records that have timed out once a second
 _AGAIN_S: Final = 0.05
+_LOOKUP_S: Final = 5.0  # at most, so that closing need not wait longer for one that nobody waits for
 
 _NO_SUCH_TOPIC: Final = {"UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED", "TOPIC_EXCEPTION"}
 """What no patience mends; a topic's other errors pass, as while its leader moves."""
@@ -32,10 +33,10 @@ _NO_SUCH_TOPIC: Final = {"UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED", 
 _TOO_LARGE: Final = {"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"}
 
 _NOT_WRITTEN: Final = {
-    "_QUEUE_FULL", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED",
-    "CLUSTER_AUTHORIZATION_FAILED", "NOT_ENOUGH_REPLICAS", "INVALID_RECORD", "POLICY_VIOLATION",
+    "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED",
+    "CLUSTER_AUTHORIZATION_FAILED", "INVALID_RECORD", "POLICY_VIOLATION",
 }  # fmt: skip
-"""Errors after which it is certain that the topic has not got the record; of the others nobody knows."""
+"""Refusals, which come at the first attempt: the topic has not got the record. After any other error nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Deliveries:
 
     def _look_up(self, deadline: float) -> str | None:
         self._renew_if_fatal()
-        left_s = max(_AGAIN_S, deadline - time.monotonic())
+        left_s = min(_LOOKUP_S, max(_AGAIN_S, deadline - time.monotonic()))
         try:
             error = self._producer.list_topics(self._topic, timeout=left_s).topics[self._topic].error
         except KafkaException as raised:
@@ -193,8 +194,8 @@ class Deliveries:
 
     def _poll(self) -> None:
         while not self._closed.is_set():
-            # A fatal error every record is told as well; RuntimeError: a producer that was replaced just now.
-            with suppress(KafkaException, RuntimeError):
+            # A fatal error, which every record is told as well; a producer just replaced; a callback of the caller's.
+            with suppress(Exception):
                 self._producer.poll(_POLL_S)
 
     def _renew_if_fatal(self) -> None:

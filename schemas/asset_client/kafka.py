@@ -43,7 +43,7 @@ class KafkaReporter(Reporter[Delivered]):
             bootstrap_servers: The brokers.
             topic: A topic that exists.
             deadline_s: Seconds in which an event, or a part of many, is acknowledged: half of them to find the topic,
-                half to write to it. At least 4.
+                half to write to it. At least 3.
             max_event_bytes: Largest event, as the bridge has it.
             librdkafka: Any property of librdkafka, as for TLS and logins, but those that this promise rests on.
 

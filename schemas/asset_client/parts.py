@@ -38,13 +38,10 @@ class Sendable:
     value: bytes
 
 
-_BEHIND: Final = NotReportedError("not tried, as one before it could not be reported", may_be_recorded=False)
-
-
 def in_parts(
     events: Sequence[AssetEvent], max_event_bytes: int, send: Callable[[Sequence[Sendable]], Flow[Step, Done]]
 ) -> Flow[Step, Done]:
-    """Send the events part after part. After an event that could not be reported none is tried: order holds."""
+    """Send part after part, until one has an event that could not be reported: no part behind it is tried."""
     results: dict[int, Result[Done]] = {}
     sound: dict[int, Sendable] = {}
     for index, event in enumerate(events):
@@ -55,12 +52,16 @@ def in_parts(
             results[index] = error
     outage = False
     for part in _parts(sound):
-        told: Sequence[Result[Done]] = [_BEHIND] * len(part)
+        told: Sequence[Result[Done]] = [_behind() for _ in part]
         if not outage:
             told = yield from send([sound[index] for index in part])
         outage = outage or any(isinstance(one, NotReportedError) for one in told)
         results.update(zip(part, told, strict=True))
     return [results[index] for index in range(len(events))]
+
+
+def _behind() -> NotReportedError:
+    return NotReportedError("not tried, as one before it could not be reported", may_be_recorded=False)
 
 
 def _parts(sound: dict[int, Sendable]) -> Iterator[list[int]]:

@@ -48,8 +48,8 @@ class Reporter(ABC, Generic[Done]):
     def report_many(self, events: Iterable[AssetEvent]) -> list[Result[Done]]:
         """Report events in their order; one result per event, errors among them instead of raised.
 
-        They go in parts, each of which has the whole deadline. After an event that could not be reported now, none is
-        tried, so that order holds.
+        They go in parts, each of which has the whole deadline. Behind a part with an event that could not be reported
+        now none is tried, so that order holds.
         """
         return self._report(list(events), many=True)
 

@@ -53,7 +53,7 @@ _HELP = """Report an event about ASSET_KEY (components separated by `/`, or a JS
 @click.option(
     "--deadline",
     "deadline_s",
-    type=click.FloatRange(min=4),
+    type=click.FloatRange(min=3),
     default=60,
     show_default=True,
     help="Seconds until it is given up.",

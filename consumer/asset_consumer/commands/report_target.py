@@ -29,6 +29,8 @@ def open_reporter(  # noqa: PLR0913, PLR0917 # the options that say where to
     """Open the reporter that the options, and after them the settings, ask for."""
     if url is not None and (kafka is not None or topic is not None):
         raise click.UsageError("Give either --url, or --kafka and --topic.")
+    if url is None and api_key_file is not None:
+        raise click.UsageError("An API key is for --url.")
     try:
         if url is not None:
             return _by_http(url, _api_key(api_key_file), deadline_s)
