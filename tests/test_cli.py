@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOTS = [str(ROOT / name) for name in ("schemas", "http", "consumer")]
-COMMANDS = ["dev", "serve", "consume", "check", "validate"]
+COMMANDS = ["dev", "serve", "consume", "check", "validate", "schema"]
 
 
 def asset_bridge(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

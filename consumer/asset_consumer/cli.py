@@ -34,6 +34,7 @@ _COMMANDS = {
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
     "validate": _Command("Check events in files or stdin against the contract; record nothing.", "cli"),
+    "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),
 }
 
 _HELP = """Tell Dagster what happened to assets outside it.
