@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator import validate as validate_document
 from published import published
+from starlette.testclient import TestClient
 
 from asset_events import ERROR_CODES
 from asset_reporting import documents
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
-    from starlette.testclient import TestClient
 
 KEYS = ApiKeys(["the-key-of-these-tests"])
 ASYNCAPI = {"asyncapi": "3.0.0"}
@@ -137,8 +137,9 @@ def test_page_serves_no_other_file(client: TestClient, file: str) -> None:
     assert client.get(f"/docs/{file}").json()["code"] == "route.unknown"
 
 
-def test_page_names_the_extra_where_it_is_not_installed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_names_the_extra_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "_swagger_ui", lambda: None)
+    client = TestClient(create_waiting_app(Health()))
     page = client.get("/docs")
     assert "dagster-asset-bridge[docs]" in page.text
     assert "<script" not in page.text

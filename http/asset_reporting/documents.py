@@ -69,19 +69,20 @@ _NOT_INSTALLED: Final = (
 
 def document_routes(*, secured: bool, probes: bool, asyncapi: Mapping[str, Any] | None) -> list[BaseRoute]:
     """Route the documents of an application that asks for API keys or not, and answers probes or not."""
+    http = openapi(secured=secured, probes=probes, asyncapi=asyncapi is not None)
+    page = HTMLResponse(_page(kafka=asyncapi is not None), headers=_HEADERS)
+    kafka = [] if asyncapi is None else [_route("/asyncapi.json", JSONResponse(asyncapi, headers=_HEADERS))]
+    files = [_route("/docs", page), Route("/docs/{file}", _serve_file)]
+    return [_route("/openapi.json", JSONResponse(http, headers=_HEADERS)), *kafka, *files]
 
-    async def serve_openapi(_: Request) -> Response:
-        return JSONResponse(openapi(secured=secured, probes=probes, asyncapi=asyncapi is not None), headers=_HEADERS)
 
-    async def serve_asyncapi(_: Request) -> Response:
-        return JSONResponse(asyncapi, headers=_HEADERS)
+def _route(path: str, answer: Response) -> Route:
+    """Route to an answer that is always the same: written once, as that takes milliseconds of everybody's time."""
 
-    async def serve_page(_: Request) -> Response:
-        return HTMLResponse(_page(kafka=asyncapi is not None), headers=_HEADERS)
+    async def serve(_: Request) -> Response:
+        return answer
 
-    kafka = [] if asyncapi is None else [Route("/asyncapi.json", serve_asyncapi)]
-    page = [Route("/docs", serve_page), Route("/docs/{file}", _serve_file)]
-    return [Route("/openapi.json", serve_openapi), *kafka, *page]
+    return Route(path, serve)
 
 
 async def _serve_file(request: Request) -> Response:

@@ -58,7 +58,7 @@ _IDEMPOTENCY_KEY: Final = {
     "example": "daily-etl/2024-01-15",
 }
 
-# What the query writes otherwise than the body does.
+# What the query writes otherwise than the body does; metadata and tags are JSON text there.
 _QUERY_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "asset_key": {"type": "string", "pattern": r"^([A-Za-z0-9_./]+|\[.*\])$"},
     "passed": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
