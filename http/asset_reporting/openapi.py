@@ -38,7 +38,7 @@ def openapi(*, secured: bool = True, probes: bool = True, asyncapi: bool = True)
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "./", "description": "Where this document is served, whatever the prefix."}],
         "tags": [
             {"name": "report", "description": "Say what happened to assets."},
             *([{"name": "probe", "description": "Is it alive, is it ready, what does it count?"}] if probes else []),
