@@ -78,6 +78,17 @@ def test_an_event_says_its_type_where_nothing_else_does() -> None:
     assert validator().is_valid({"asset_key": "a", "event_type": "asset_observation"})
 
 
+def test_reserved_keys_are_refused_within_entries_that_dagster_reads_too() -> None:
+    for key, taken in (("pii", True), ("__set__", False)):
+        schema = {"columns": [{"name": "id", "type": "int", "tags": {key: "no"}}]}
+        metadata = {"dagster/column_schema": {"type": "table_schema", "raw_value": schema}}
+        event = {"event_type": "asset_observation", "asset_key": "a", "metadata": metadata}
+        assert validator().is_valid(event) == taken
+        if not taken:
+            with pytest.raises(InvalidEventError):
+                parse_event(json.dumps(event).encode())
+
+
 def test_one_events_schema_has_no_other_event() -> None:
     for event_type in EVENT_TYPES:
         assert set(EVENT_NAMES) & set(event_schema(event_type)["$defs"]) == {EVENT_CLASSES[event_type].__name__}

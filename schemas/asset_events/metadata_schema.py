@@ -64,22 +64,25 @@ def _any_json(ref: Ref) -> JsonSchema:
 def _metadata(ref: Ref, raw_values: dict[str, JsonSchema]) -> JsonSchema:
     time = {"timestamp": {**raw_values["timestamp"], "exclusiveMinimum": 0}}
     tables = {
-        name: _entry([_PLAIN[kind] for kind in kinds if kind in _PLAIN], {kind: raw_values[kind] for kind in kinds})
+        name: _entry(
+            ref, [_PLAIN[kind] for kind in kinds if kind in _PLAIN], {kind: raw_values[kind] for kind in kinds}
+        )
         for name, kinds in TABLE_SET.items()
     }
     return {
         "type": ["object", "null"],
         "maxProperties": MAX_METADATA_ENTRIES,
         "propertyNames": {"not": {"enum": sorted(RESERVED_KEYS)}},
-        "properties": {**tables, **dict.fromkeys(sorted(TIMES), _entry([TIME_SCHEMA], time))},
+        "properties": {**tables, **dict.fromkeys(sorted(TIMES), _entry(ref, [TIME_SCHEMA], time))},
         "additionalProperties": ref("MetadataValue"),
     }
 
 
-def _entry(plain: list[JsonSchema], typed: dict[str, JsonSchema]) -> JsonSchema:
+def _entry(ref: Ref, plain: list[JsonSchema], typed: dict[str, JsonSchema]) -> JsonSchema:
     """An entry with a given name takes certain types, in an envelope or, where there is such a form, without."""
     inferred = _envelope(INFERRED, {"anyOf": plain})
-    return {"anyOf": [*plain, *(_envelope(kind, raw_value) for kind, raw_value in typed.items()), inferred]}
+    choices = [*plain, *(_envelope(kind, raw_value) for kind, raw_value in typed.items()), inferred]
+    return {**_any_json(ref), "description": "Dagster reads this entry itself.", "anyOf": choices}
 
 
 def _envelope(kind: str, raw_value: JsonSchema) -> JsonSchema:
