@@ -12,7 +12,7 @@ from command_line import asset_bridge, python
 
 ROOT = Path(__file__).parent.parent
 ROOTS = [str(ROOT / name) for name in ("schemas", "http", "consumer")]
-COMMANDS = ["dev", "serve", "consume", "check", "validate", "report"]
+COMMANDS = ["dev", "serve", "consume", "check", "validate", "report", "schema"]
 
 
 def test_help_names_every_command_and_where_settings_come_from() -> None:

@@ -35,6 +35,7 @@ _COMMANDS = {
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
+    "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),
 }
 
 _HELP = """Tell Dagster what happened to assets outside it.
