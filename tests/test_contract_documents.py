@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from command_line import asset_bridge, python
 from published import FOLDER
-from test_cli import asset_bridge, python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def test_topics_are_those_of_the_settings(tmp_path: Path) -> None:
     config.write_text("kafka: {topics: [{name: checks, event_type: asset_check}], dead_letter_topic: dead}")
     document = json.loads(asset_bridge("schema", "asyncapi", "--config", str(config)).stdout)
     assert {name: list(channel["messages"]) for name, channel in document["channels"].items()} == {
-        "checks": ["CheckEvent"],
+        "checks": ["CheckEvent", "CloudEvent"],
         "dead": ["DeadLetter"],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from asset_consumer.dead_letter_headers import CONNECT_FIELDS, CONNECT_PREFIX, FORMS, MEANINGS, PREFIX, SMALLEST
@@ -12,6 +13,8 @@ from asset_consumer.decode import (
     IDEMPOTENCY_KEY_HEADER,
 )
 from asset_events import EVENT_TYPES, EventType
+from asset_events.cloud_event_headers import STRUCTURED
+from asset_events.cloud_event_schema import cloud_event_schema
 from asset_events.events import EVENT_CLASSES
 from asset_events.json_schema import CONTRACT_VERSION, definitions
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
@@ -53,9 +56,10 @@ def asyncapi(kafka: KafkaSettings) -> dict[str, Any]:
         "components": {
             "messages": {
                 **{_name(event_type): _message(event_type) for event_type in EVENT_TYPES},
+                "CloudEvent": _cloud_event(),
                 "DeadLetter": _dead_letter(connect=kafka.connect_error_headers),
             },
-            "schemas": definitions(_schema),
+            "schemas": {**definitions(_schema), "CloudEvent": cloud_event_schema()},
         },
     }
 
@@ -66,7 +70,7 @@ def _channel(topic: TopicSettings) -> dict[str, Any]:
     else:
         says = f"Events of the type `{topic.event_type}` only; they need not say it."
     types = EVENT_TYPES if topic.event_type is None else (topic.event_type,)
-    return _topic(topic.name, says, [_name(event_type) for event_type in types])
+    return _topic(topic.name, says, [*map(_name, types), "CloudEvent"])
 
 
 def _dead_letter_channel(name: str) -> dict[str, Any]:
@@ -116,6 +120,22 @@ def _message(event_type: EventType) -> dict[str, Any]:
         "contentType": "application/json",
         "headers": {"type": "object", "properties": headers},
         "payload": _schema(_name(event_type)),
+        "bindings": {"kafka": {"key": _KEY, **_BINDING}},
+    }
+
+
+def _cloud_event() -> dict[str, Any]:
+    return {
+        "name": "CloudEvent",
+        "summary": "The same events as CloudEvents 1.0, structured; in binary mode the attributes are headers.",
+        "description": "Binary mode: headers `ce_specversion`, `ce_type`, `ce_source`, `ce_id` and, if wanted,"
+        " `ce_subject` and `ce_time`; the value is the data, or null.",
+        "contentType": STRUCTURED,
+        "headers": {
+            "type": "object",
+            "properties": {CONTENT_TYPE_HEADER: {"type": "string", "pattern": f"^{re.escape(STRUCTURED)}"}},
+        },
+        "payload": _schema("CloudEvent"),
         "bindings": {"kafka": {"key": _KEY, **_BINDING}},
     }
 

@@ -47,6 +47,7 @@ def answer_schemas() -> dict[str, Any]:
     }
     success = {"status": {"const": "success"}, "event_id": _EVENT_ID, "message": {"type": "string"}}
     recorded = {"status": {"const": "success"}, "event_id": _EVENT_ID, "replayed": {"type": "boolean"}}
+    dry_run = {"dry_run": {"const": True, "description": "There when it was only asked: nothing is recorded."}}
     batch = {
         "status": {"enum": ["success", "partial", "error"], "description": "Whether all, some or none are recorded."},
         "results": {"type": "array", "items": {"oneOf": [ref("EventRecorded"), ref("Error")]}},
@@ -58,10 +59,10 @@ def answer_schemas() -> dict[str, Any]:
         },
         "ErrorDetail": closed(detail),
         "Error": closed(error),
-        "Success": closed(success),
+        "Success": closed(success, dry_run),
         "EventRecorded": {
             "description": "One event of many; `replayed` when it was recorded before.",
-            **closed(recorded),
+            **closed(recorded, dry_run),
         },
         "BatchAnswer": closed(batch),
     }
@@ -72,11 +73,11 @@ def answer_examples() -> dict[str, Any]:
     return {code: {"value": _example(entry)} for code, entry in ERROR_CODES.items()}
 
 
-def closed(properties: dict[str, Any]) -> dict[str, Any]:
-    """An object of exactly these properties."""
+def closed(properties: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An object of exactly these properties, and perhaps the optional ones."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **(optional or {})},
         "required": list(properties),
         "additionalProperties": False,
     }

@@ -5,29 +5,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from asset_events import ERROR_CODES, EVENT_TYPES, EventType
+from asset_events.cloud_event_headers import BATCHED, STRUCTURED
+from asset_events.cloud_event_schema import cloud_event_schema
 from asset_events.events import EVENT_CLASSES
 from asset_events.json_schema import definitions, tagged_union
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from asset_reporting.event_batch import MAX_BATCH_EVENTS
 from asset_reporting.openapi_answers import error_responses, ref
+from asset_reporting.request_parts import DRY_RUN
 
 _ONLY_KAFKA: Final = {"tombstone"}
 _ONLY_BATCH: Final = {"event_type.missing"}
 _ONLY_CHECKS: Final = {"check.unknown", "partition.unsupported"}
 _ONLY_OTHER_PATHS: Final = {"route.unknown", "method.unsupported"}
-
-_OF_A_BATCH: Final = (
-    "json.malformed",
-    "content_type.unsupported",
-    "encoding.unsupported",
-    "schema.invalid",
-    "field.unknown",
-    "api_key.invalid",
-    "event.too_large",
-    "internal",
-    "storage.unavailable",
-)
-"""What is wrong with a request of many events as a whole; anything else is said of one event among its results."""
 
 _SAYS: Final[dict[EventType, str]] = {
     "asset_materialization": "Report that an asset was created or updated",
@@ -68,11 +58,19 @@ _QUERY_HELP: Final = {
 }
 
 
+_DRY_RUN: Final = {
+    "name": DRY_RUN,
+    "in": "query",
+    "description": "Answer as ever, and record nothing.",
+    "schema": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
+}
+
+
 def event_schemas() -> dict[str, Any]:
     """The schemas of everything that is sent, by name."""
     events = definitions(ref)
     reports = {_report_name(event_type): _report(event_type, events) for event_type in EVENT_TYPES}
-    return {**events, "AssetEvent": tagged_union(ref), **reports}
+    return {**events, "AssetEvent": tagged_union(ref), **reports, "CloudEvent": cloud_event_schema()}
 
 
 def report_paths(*, secured: bool) -> dict[str, Any]:
@@ -93,25 +91,29 @@ def batch_operation(*, secured: bool) -> dict[str, Any]:
     operation = {
         "operationId": "report_asset_events",
         "summary": "Report many events of any kind",
-        "description": "One result per event, in order; an event that is refused does not touch its neighbours.",
+        "description": "One result per event, in order; an event that is refused does not touch its neighbours. One"
+        " CloudEvent (not an array of them) is answered as by the endpoints for one event.",
         "tags": ["report"],
+        "parameters": [_DRY_RUN],
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {"schema": array, "example": [sample]},
                 "application/x-ndjson": lines,
                 "application/jsonl": lines,
+                BATCHED: {"schema": {"type": "array", "items": ref("CloudEvent"), "maxItems": MAX_BATCH_EVENTS}},
+                STRUCTURED: {"schema": ref("CloudEvent")},
             },
         },
         "responses": {
             "200": {
                 "description": "The request was understood; each event has its result, in the form the events came in.",
                 "content": {
-                    "application/json": {"schema": ref("BatchAnswer")},
+                    "application/json": {"schema": {"oneOf": [ref("BatchAnswer"), ref("Success")]}},
                     "application/x-ndjson": {"schema": {"type": "string", "description": "One result per line."}},
                 },
             },
-            **error_responses(_OF_A_BATCH),
+            **error_responses(code for code in ERROR_CODES if code not in _ONLY_KAFKA | _ONLY_OTHER_PATHS),
         },
     }
     return guarded(operation, secured=secured)
@@ -136,8 +138,11 @@ def _operation(event_type: EventType, suffix: str, parameters: list[dict[str, An
         "summary": _SAYS[event_type],
         "description": "Any field can stand in the body or in the query; the body's wins, null included.",
         "tags": ["report"],
-        "parameters": [*parameters, *_query_parameters(event_type), _IDEMPOTENCY_KEY],
-        "requestBody": {"required": False, "content": {"application/json": body}},
+        "parameters": [*parameters, *_query_parameters(event_type), _DRY_RUN, _IDEMPOTENCY_KEY],
+        "requestBody": {
+            "required": False,
+            "content": {"application/json": body, STRUCTURED: {"schema": ref("CloudEvent")}},
+        },
         "responses": {
             "200": {
                 "description": "Recorded, now or before.",
