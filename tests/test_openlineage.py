@@ -6,6 +6,7 @@ import json
 from typing import Any, cast
 
 import pytest
+from jsonschema import Draft202012Validator
 from run_events import (
     AIRFLOW,
     ASSERTIONS,
@@ -35,6 +36,7 @@ from asset_events import (
     read_run_event,
 )
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS, MAX_METADATA_BYTES, MAX_RUN_EVENT_ASSET_EVENTS
+from asset_events.openlineage_schema import run_event_schema
 
 LEFT_OUT = "openlineage/left_out"
 OBSERVE = LineageRules(inputs="observe")
@@ -561,6 +563,19 @@ def test_no_reason_repeats_a_value() -> None:
         assert "canary" not in repr(caught.value.errors) + str(caught.value)
     strange = facet(rowCount="canary", size={"canary": 1}, fileCount=["canary"])
     assert "canary" not in repr(of_output(outputFacets={"outputStatistics": strange}))
+
+
+@pytest.mark.parametrize("event", [SPARK, DBT_TESTS, DBT_MODEL, AIRFLOW, FLINK, run_event_schema()["examples"][0]])
+def test_published_schema_takes_what_is_taken(event: dict[str, Any]) -> None:
+    Draft202012Validator(run_event_schema()).validate(event)
+    assert read(event)
+
+
+@pytest.mark.parametrize(
+    "name", ["no run", "run id is empty", "no job name", "no time", "another event type", "output is no object"]
+)
+def test_published_schema_refuses_what_is_refused(name: str) -> None:
+    assert not Draft202012Validator(run_event_schema()).is_valid(REFUSED[name][0])
 
 
 def test_run_event_of_too_many_datasets_is_refused() -> None:
