@@ -11,6 +11,7 @@ import pytest
 from compose_file import environment, every_service, mounts, options, settings_of
 from compose_stand_ins import script_of
 from kafka_jars import KAFKA
+from topic_commands import topic_made_by
 
 from asset_consumer.consume import kafka_config
 from asset_consumer.topics import TopicFacts, problems
@@ -65,23 +66,14 @@ def test_the_job_makes_the_topics_that_consume_asks_for(tmp_path: Path) -> None:
 
 
 def topics_made(folder: Path) -> dict[str, TopicFacts]:
-    """Run the job's script with a tool that notes its arguments; what is not said is Kafka's default."""
+    """Run the job's script with a tool that notes its arguments."""
     job = every_service()["topics"]
     assert job["entrypoint"] == ["/bin/sh", "-ec"]
     noted, tool = folder / "noted", folder / "kafka-topics.sh"
     tool.write_text(f'#!/bin/sh\necho "$@" >>{noted}\n')
     tool.chmod(0o755)
     subprocess.run([*job["entrypoint"], script_of(job, folder)], check=True)
-    found = {}
-    for line in noted.read_text().splitlines():
-        assert "--if-not-exists" in line, "the job would fail at the second start"
-        said = options(line.split())
-        config = dict(re.findall(r"--config (\S+)=(\S+)", line))
-        found[said["--topic"]] = TopicFacts(
-            said["--topic"],
-            int(said["--partitions"]),
-            cleanup_policy=config.get("cleanup.policy", "delete"),
-            max_message_bytes=int(config.get("max.message.bytes", 1048588)),
-            retention_ms=int(config.get("retention.ms", 7 * 24 * 3600 * 1000)),
-        )
-    return found
+    lines = noted.read_text().splitlines()
+    assert all(" --if-not-exists " in line for line in lines), "the job would fail at the second start"
+    made = [topic_made_by(line.split()) for line in lines]
+    return {topic.name: topic for topic in made}
