@@ -67,6 +67,12 @@ def test_the_image_that_is_pushed_is_the_one_that_is_installed() -> None:
     assert f"image: {pushed[-1]}\n" in template(*install[5:]).replace('"', "")
 
 
+def test_an_upgrade_has_the_values_of_the_release() -> None:
+    (got,), (given,) = commands(PAGE, "helm get values"), commands(PAGE, "helm upgrade asset-bridge")
+    assert [got[3], *got[-2:]] == [given[2], ">", given[-1]]
+    assert given[3:5] == ["charts/asset-bridge", "--values"]
+
+
 def test_what_dagsters_chart_has_made_is_found_and_used() -> None:
     (looked,) = re.findall(r"grep -E '(.+)'", PAGE)
     (install,) = commands(PAGE, "helm upgrade --install")
