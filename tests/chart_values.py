@@ -125,22 +125,44 @@ class Monitor(Part):
     scrape_timeout: Annotated[str, Field(pattern=r"^(\d+(ms|s|m|h))*$")] = ""
 
 
+class Thresholds(Part):
+    """Above which number an alert fires; for seconds take one at which a bucket of the metric ends."""
+
+    restarting: Annotated[Count, Field(alias="AssetBridgeRestarting")] = 2
+    """Starts within half an hour."""
+    fenced: Annotated[Count, Field(alias="AssetBridgeFenced")] = 3
+    """Batches refused within a quarter of an hour."""
+    transactions_long: Annotated[float, Field(alias="AssetBridgeTransactionsLong", gt=0)] = 0.5
+    """Seconds from lock to commit, of one transaction in a hundred."""
+    lock_contended: Annotated[float, Field(alias="AssetBridgeLockContended", gt=0)] = 1
+    """Seconds of waiting for the writers' lock, of one transaction in a hundred."""
+    too_slow: Annotated[Count, Field(alias="AssetBridgeTooSlow")] = 10000
+    """Records behind, of one partition."""
+
+
 class Rules(Part):
-    """Alerts (`docs/operate.md`)."""
+    """Alerts (`docs/operate.md`); on for one release of those that one Prometheus watches, or they fire twice."""
 
     enabled: bool = False
     labels: Labels = {}
+    """Labels by which your Prometheus chooses its rules."""
+    runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s#]+)?$")] = ""
+    """Where you show `docs/operate.md`, to be clicked at in an alert. Empty: its path alone."""
+    thresholds: Thresholds = Thresholds()
     disabled: list[str] = []
     """Names of alerts to leave out."""
     additional_groups: Objects = []
+    """Groups of rules of your own."""
 
 
 class Dashboard(Part):
-    """A ConfigMap for Grafana's sidecar."""
+    """A ConfigMap for Grafana's sidecar; on for one release of those that one Grafana shows: its address is fixed."""
 
     enabled: bool = False
     labels: Labels = {"grafana_dashboard": "1"}
+    """Labels by which the sidecar finds it."""
     annotations: Labels = {}
+    """Annotations of the ConfigMap: the sidecar's folder, say."""
 
 
 class Metrics(Part):

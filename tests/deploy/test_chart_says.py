@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 import yaml
 from chart_value_sets import HTTP, LEAST, SASL, TLS, Values, merged, with_consumer, with_kafka, with_settings
+from chart_values import Thresholds
 from charts import CHART, Rendered, notes, render
 
 pytestmark = pytest.mark.deploy
@@ -25,9 +28,13 @@ def container(rendered: Rendered, component: str = "consumer") -> dict[str, Any]
     return dict(found)
 
 
-def alerts(values: Values) -> dict[str, str]:
+def rules_of(values: Values) -> dict[str, dict[str, Any]]:
     groups = render(merged(LEAST, RULES, values)).one("PrometheusRule")["spec"]["groups"]
-    return {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def alerts(values: Values) -> dict[str, str]:
+    return {name: rule["expr"] for name, rule in rules_of(values).items()}
 
 
 def test_a_changed_setting_starts_new_pods_and_a_changed_scale_does_not() -> None:
@@ -80,6 +87,38 @@ def test_alerts_are_those_that_are_tested_with_the_group_that_consumes() -> None
         for name, expression in tested.items()
     }
     assert ours != tested
+
+
+def test_each_threshold_is_the_one_number_of_its_alert_that_is_replaced() -> None:
+    given: dict[str, float] = {
+        "AssetBridgeRestarting": 0,
+        "AssetBridgeFenced": 4000000,
+        "AssetBridgeTransactionsLong": 0.25,
+        "AssetBridgeLockContended": 2.5,
+        "AssetBridgeTooSlow": 1234567,
+    }
+    assert set(given) == {field.alias for field in Thresholds.model_fields.values()}
+    before, after = alerts({}), alerts({"metrics": {"prometheusRule": {"thresholds": given}}})
+    for name, expression in before.items():
+        other = re.sub(r"> [\d.]+", f"> {given[name]}", expression) if name in given else expression
+        assert (after[name], other != expression) == (other, name in given)
+        assert name not in given or len(re.findall(r"> [\d.]+", expression)) == 1
+
+
+def test_a_runbook_can_be_clicked_at_where_its_page_has_an_address() -> None:
+    url = "https://docs.example.org/bridge/operate"
+    shown = rules_of({"metrics": {"prometheusRule": {"runbookUrl": url}}})
+    for name, rule in rules_of({}).items():
+        assert rule["annotations"]["runbook_url"] == f"docs/operate.md#{name.lower()}"
+        assert shown[name] == rule | {"annotations": rule["annotations"] | {"runbook_url": f"{url}#{name.lower()}"}}
+
+
+@pytest.mark.parametrize("group", ["g.1", 'a"b'])
+def test_dashboard_shows_the_group_that_consumes(group: str) -> None:
+    rendered = render(merged(with_settings(kafka={"group_id": group}), {"metrics": {"dashboard": {"enabled": True}}}))
+    shown = json.loads(rendered.one("ConfigMap", "-dashboard")["data"]["asset-bridge.json"])
+    (variable,) = [one for one in shown["templating"]["list"] if one["name"] == "group"]
+    assert variable["current"] == {"text": [group], "value": [group]}
 
 
 def test_an_alert_can_be_left_out_and_groups_can_be_added() -> None:
