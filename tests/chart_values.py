@@ -30,8 +30,11 @@ class Keda(Part):
     lag_threshold: Some = 1000
     """Records behind for which one replica is thought to be enough."""
     activation_lag_threshold: Count = 0
+    """Records behind from which on a group of no replicas gets its first."""
     polling_interval: Some = 30
+    """Seconds between two looks at the lag."""
     cooldown_period: Some = 300
+    """Seconds without lag before the last replica goes, with `minReplicas` 0."""
     exclude_persistent_lag: bool = True
     """A partition that is held does not ask for more replicas, which could not help it."""
     authentication_ref: str = ""
@@ -42,9 +45,11 @@ class ConsumerAutoscaling(Part):
     """At most as many replicas as the topics have Kafka partitions: more would idle."""
 
     kind: Literal["none", "hpa", "keda"] = "none"
+    """`hpa` scales by CPU, `keda` by the group's lag."""
     min_replicas: Count = 1
     """At least 1 is advised: a group of none has no committed offset to measure lag by."""
     max_replicas: Some = 3
+    """The most replicas."""
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 80
     """Of `hpa`: average use of the requested CPU."""
     keda: Keda = Keda()
@@ -53,7 +58,6 @@ class ConsumerAutoscaling(Part):
 class Consumer(Component):
     """`asset-bridge consume`: events from Kafka."""
 
-    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     autoscaling: ConsumerAutoscaling = ConsumerAutoscaling()
 
 
@@ -61,41 +65,55 @@ class HttpAutoscaling(Part):
     """By CPU."""
 
     kind: Literal["none", "hpa"] = "none"
+    """`hpa` scales by CPU."""
     min_replicas: Some = 1
+    """The fewest replicas."""
     max_replicas: Some = 3
+    """The most replicas."""
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 80
+    """Average use of the requested CPU."""
 
 
 class Service(Part):
     """Where posts go; probes and metrics are on another port, which no Service shows."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """How it can be reached; posts from outside the cluster better come by an ingress."""
     port: Annotated[int, Field(ge=1, le=65535)] = 80
+    """The Service's port."""
     annotations: Labels = {}
+    """Annotations of the Service: a load balancer's, say."""
 
 
 class Ingress(Part):
     """Keys protect against strangers, not against listeners: give it TLS."""
 
     enabled: bool = False
+    """Whether there is one."""
     class_name: str = ""
+    """The ingress class; empty: the cluster's default."""
     annotations: Labels = {}
+    """Annotations of the Ingress: its controller's settings."""
     hosts: list[str] = []
+    """Names under which posts arrive."""
     tls: Objects = []
+    """`secretName` and `hosts` of each certificate."""
 
 
 class Auth(Part):
     """API keys of those who post, one a line (`docs/http.md`). None: `config.http.allow_anonymous` must say so."""
 
     existing_secret: str = ""
+    """The Secret with the keys."""
     key: SecretKey = "api-keys"
+    """The Secret's key that holds the list."""
 
 
 class Http(Component):
     """`asset-bridge serve`: events by HTTP."""
 
     enabled: bool = False
-    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
+    """Whether it is installed."""
     autoscaling: HttpAutoscaling = HttpAutoscaling()
     pre_stop_seconds: Count = 5
     """How long a pod that is to end still takes posts, until everybody knows that it is gone."""
@@ -108,6 +126,7 @@ class NetworkPolicy(Part):
     """Who may reach the pods, and where they may go."""
 
     enabled: bool = False
+    """Whether there are policies."""
     http_from: Objects = []
     """Peers that may post; empty: all."""
     management_from: Objects = []
@@ -120,9 +139,13 @@ class Monitor(Part):
     """For the Prometheus Operator."""
 
     enabled: bool = False
+    """Whether there is one."""
     labels: Labels = {}
+    """Labels by which your Prometheus chooses its monitors."""
     interval: Annotated[str, Field(pattern=r"^(\d+(ms|s|m|h))*$")] = "30s"
+    """How often metrics are asked for."""
     scrape_timeout: Annotated[str, Field(pattern=r"^(\d+(ms|s|m|h))*$")] = ""
+    """When an answer is too late; empty: Prometheus' own default."""
 
 
 class Thresholds(Part):
@@ -144,6 +167,7 @@ class Rules(Part):
     """Alerts (`docs/operate.md`); on for one release of those that one Prometheus watches, or they fire twice."""
 
     enabled: bool = False
+    """Whether there are rules."""
     labels: Labels = {}
     """Labels by which your Prometheus chooses its rules."""
     runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s#]+)?$")] = ""
@@ -159,6 +183,7 @@ class Dashboard(Part):
     """A ConfigMap for Grafana's sidecar; on for one release of those that one Grafana shows: its address is fixed."""
 
     enabled: bool = False
+    """Whether there is one."""
     labels: Labels = {"grafana_dashboard": "1"}
     """Labels by which the sidecar finds it."""
     annotations: Labels = {}
@@ -178,10 +203,15 @@ class StrimziTopics(Part):
     """The topics of `config.kafka.topics` and their dead-letter topics; kept when the release goes."""
 
     enabled: bool = False
+    """Whether they are made."""
     partitions: Some = 6
+    """Partitions of each input topic: the most replicas of the consumer."""
     replicas: Some = 3
+    """Brokers that have each partition."""
     config: Object = {"min.insync.replicas": 2}
+    """Settings of each input topic."""
     dead_letter_partitions: Some = 3
+    """Partitions of each dead-letter topic."""
     dead_letter_config: Object = {
         "cleanup.policy": "delete",
         "max.message.bytes": 1114124,
@@ -195,13 +225,16 @@ class StrimziUser(Part):
     """A KafkaUser with the least rights; its Secret, of the same name, goes into `kafka.tls.client` or `kafka.sasl`."""
 
     enabled: bool = False
+    """Whether it is made."""
     authentication: Literal["tls", "scram-sha-512"] = "scram-sha-512"
+    """What its Secret holds: a certificate, or a password."""
 
 
 class Strimzi(Part):
     """Resources of the Strimzi operator, for the cluster of this name."""
 
     cluster: str = ""
+    """The name of the Kafka resource."""
     topics: StrimziTopics = StrimziTopics()
     user: StrimziUser = StrimziUser()
 
@@ -210,17 +243,23 @@ class Switch(Part):
     """On or off."""
 
     enabled: bool = False
+    """Whether it runs."""
 
 
 class Values(Part):
     """All values."""
 
     name_override: str = ""
+    """Instead of the chart's name, in names and labels."""
     fullname_override: str = ""
+    """Instead of the release's and the chart's name, in names."""
     common_labels: Labels = {}
+    """Labels of every object."""
     common_annotations: Labels = {}
+    """Annotations of every object."""
     image: Image = Image()
     image_pull_secrets: Objects = []
+    """Secrets for the registry: `[{name: …}]`."""
     service_account: ServiceAccount = ServiceAccount()
     config: Object = {}
     """Settings by their names in a file (`docs/settings.md`); those that the chart sets itself are not taken."""
@@ -240,10 +279,12 @@ class Values(Part):
         "fsGroup": 65532,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    """Of every pod: fits the *restricted* Pod Security Standard."""
     security_context: Object = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
     }
+    """Of every container of ours: fits the *restricted* Pod Security Standard."""
     extra_objects: Objects = []
     """Whole objects to install with the release; templates in them are rendered."""
