@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,10 +155,66 @@ def test_username_of_kafka_comes_by_value_or_from_the_secret() -> None:
     assert found["valueFrom"] == {"secretKeyRef": {"name": "s", "key": "u"}}
 
 
-def test_notes_tell_what_to_do_next() -> None:
-    said = notes(merged(LEAST, HTTP))
-    assert "helm test bridge --namespace data" in said
-    assert "/readyz" in said
-    assert "dagster.asset-events" in said
-    assert "curl -X POST http://127.0.0.1:3000/report_asset_materialization/my/asset" in said
-    assert "rollout restart deployment" in said
+def commands(said: str) -> str:
+    """What notes give to be typed, as one script."""
+    return "\n".join(line for line in said.splitlines() if line.startswith("  "))
+
+
+def typed_by_hand(script: str, folder: Path, keys: str = "the-key") -> str:
+    """What it prints where each tool tells its own arguments; kubectl knows two pods, and the Secret with the keys."""
+    held = base64.b64encode(keys.encode()).decode()
+    answers = f'*" get secret "*) echo {held};; *" --output name") echo pod/one; echo pod/two;;'
+    for tool in ("helm", "curl", "kubectl", "kafka-console-producer.sh", "kafka-console-consumer.sh"):
+        lines = ["#!/bin/sh", f'case "{tool} $*" in {answers} *) echo "{tool} $*";; esac', ""]
+        (folder / tool).write_text("\n".join(lines), "utf-8")
+        (folder / tool).chmod(0o755)
+    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-eu", "-c", script], env=path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_notes_tell_what_to_do_next(tmp_path: Path) -> None:
+    said = typed_by_hand(commands(notes(merged(LEAST, HTTP))), tmp_path)
+    ours = "app.kubernetes.io/name=asset-bridge,app.kubernetes.io/instance=bridge"
+    for command in (
+        "helm test bridge --namespace data --logs",
+        "kubectl --namespace data exec pod/one -- python -c ",
+        "kubectl --namespace data exec pod/two -- python -c ",
+        "helm rollback bridge --namespace data",
+        f"kubectl --namespace data get pods --selector {ours}",
+        "kubectl --namespace data logs POD --previous",
+        "kafka-console-producer.sh --bootstrap-server broker:9092 --topic dagster.asset-events",
+        "kafka-console-consumer.sh --bootstrap-server broker:9092 --topic dagster.asset-events.dlq --from-beginning",
+        "kubectl --namespace data port-forward service/bridge-asset-bridge 3000:80",
+        "curl -X POST http://127.0.0.1:3000/report_asset_materialization/my/asset -H X-API-Key: the-key\n",
+        f"kubectl --namespace data rollout restart deployment --selector {ours}",
+    ):
+        assert command in said
+
+
+@pytest.mark.parametrize(
+    "values", [LEAST, merged(LEAST, {"kafka": {"sasl": SASL, "tls": TLS}})], ids=["plain", "login"]
+)
+def test_notes_say_what_the_consoles_need(values: Values) -> None:
+    assert ("--producer.config" in notes(values)) == ("kafka" in values)
+
+
+def test_notes_know_every_dead_letter_topic() -> None:
+    own = {"topics": ["a", {"name": "b"}], "dead_letter_topic": "dead.{topic}"}
+    assert "is in: dead.a, dead.b\n" in notes(with_settings(kafka=own))
+    assert "is in: dead\n" in notes(with_settings(kafka={**own, "dead_letter_topic": "dead"}))
+
+
+def test_notes_find_the_first_key(tmp_path: Path) -> None:
+    said = commands(notes(merged(LEAST, HTTP, {"http": {"auth": {"key": "api.keys"}}})))
+    (line,) = [line for line in said.splitlines() if line.startswith("  KEY=")]
+    assert "secret keys --output 'jsonpath={.data.api\\.keys}'" in line
+    keys = "# from the vault\n\nfirst-key-of-all\nsecond-key\n"
+    assert typed_by_hand(f'{line}\necho "[$KEY]"', tmp_path, keys) == "[first-key-of-all]\n"
+
+
+def test_notes_say_that_there_is_no_password() -> None:
+    assert "DAGSTER_PG_PASSWORD is not set" in notes(LEAST)
+    given = {"dagster": {"postgresql": {"existingSecret": "s"}}}
+    assert "DAGSTER_PG_PASSWORD" not in notes(merged(LEAST, given))
