@@ -215,6 +215,6 @@ def test_notes_find_the_first_key(tmp_path: Path) -> None:
 
 
 def test_notes_say_that_there_is_no_password() -> None:
-    assert "DAGSTER_PG_PASSWORD is not set" in notes(LEAST)
+    assert "no DAGSTER_PG_PASSWORD" in notes(LEAST)
     given = {"dagster": {"postgresql": {"existingSecret": "s"}}}
     assert "DAGSTER_PG_PASSWORD" not in notes(merged(LEAST, given))
