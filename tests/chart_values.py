@@ -15,6 +15,7 @@ from chart_values_parts import (
     Kafka,
     Labels,
     Object,
+    ObjectName,
     Objects,
     Part,
     SecretKey,
@@ -35,7 +36,7 @@ class Keda(Part):
     exclude_persistent_lag: bool = True
     """A partition that is held does not ask for more replicas, which could not help it."""
     authentication_ref: str = ""
-    """An existing TriggerAuthentication, instead of one made from `kafka`."""
+    """An existing TriggerAuthentication, with `sasl` and `tls` in it, instead of one made from `kafka`."""
 
 
 class ConsumerAutoscaling(Part):
@@ -53,7 +54,6 @@ class ConsumerAutoscaling(Part):
 class Consumer(Component):
     """`asset-bridge consume`: events from Kafka."""
 
-    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     autoscaling: ConsumerAutoscaling = ConsumerAutoscaling()
 
 
@@ -95,7 +95,6 @@ class Http(Component):
     """`asset-bridge serve`: events by HTTP."""
 
     enabled: bool = False
-    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     autoscaling: HttpAutoscaling = HttpAutoscaling()
     pre_stop_seconds: Count = 5
     """How long a pod that is to end still takes posts, until everybody knows that it is gone."""
@@ -158,15 +157,11 @@ class StrimziTopics(Part):
     enabled: bool = False
     partitions: Some = 6
     replicas: Some = 3
-    config: Object = {"min.insync.replicas": 2}
+    config: Object = {}
+    """Given, or: `min.insync.replicas` follows from `replicas`, `max.message.bytes` from `config.max_event_bytes`."""
     dead_letter_partitions: Some = 3
-    dead_letter_config: Object = {
-        "cleanup.policy": "delete",
-        "max.message.bytes": 1114124,
-        "min.insync.replicas": 2,
-        "retention.ms": 2592000000,
-    }
-    """Larger than the input by the room that a letter's headers need, and kept for 30 days."""
+    dead_letter_config: Object = {"cleanup.policy": "delete", "retention.ms": 2592000000}
+    """Kept for 30 days. Unless given, `max.message.bytes` is the input's and the room that a letter's headers need."""
 
 
 class StrimziUser(Part):
@@ -180,12 +175,18 @@ class Strimzi(Part):
     """Resources of the Strimzi operator, for the cluster of this name."""
 
     cluster: str = ""
+    namespace: str = ""
+    """Where its operators look for topics and users; empty: the release's. A user's Secret is made there: copy it."""
     topics: StrimziTopics = StrimziTopics()
     user: StrimziUser = StrimziUser()
 
 
-class Switch(Part):
-    """On or off."""
+class Check(Part):
+    """Before an install or upgrade, run `asset-bridge check` with the new settings, and stop where it refuses them.
+
+    It runs as the account `default` where `serviceAccount.create` makes one, which is not there yet. A sidecar that is
+    injected must end with it: a native one does.
+    """
 
     enabled: bool = False
 
@@ -193,12 +194,14 @@ class Switch(Part):
 class Values(Part):
     """All values."""
 
-    name_override: str = ""
-    fullname_override: str = ""
+    name_override: ObjectName = ""
+    fullname_override: ObjectName = ""
     common_labels: Labels = {}
     common_annotations: Labels = {}
     image: Image = Image()
     image_pull_secrets: Objects = []
+    bind_address: Literal["0.0.0.0", "::"] = "0.0.0.0"
+    """Where the pods listen: `::` in a cluster of IPv6 alone."""
     service_account: ServiceAccount = ServiceAccount()
     config: Object = {}
     """Settings by their names in a file (`docs/settings.md`); those that the chart sets itself are not taken."""
@@ -206,8 +209,7 @@ class Values(Part):
     kafka: Kafka = Kafka()
     consumer: Consumer = Consumer()
     http: Http = Http()
-    check: Switch = Switch()
-    """Before an install or upgrade, run `asset-bridge check` with the new settings, and stop where it refuses them."""
+    check: Check = Check()
     metrics: Metrics = Metrics()
     network_policy: NetworkPolicy = NetworkPolicy()
     strimzi: Strimzi = Strimzi()

@@ -13,6 +13,8 @@ Some: TypeAlias = Annotated[int, Field(ge=1)]
 Object: TypeAlias = dict[str, Any]
 """Part of a Kubernetes object, passed on as it is."""
 Objects: TypeAlias = list[Object]
+ObjectName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$", max_length=40)]
+"""What a name may begin with that the chart puts something behind; a Service takes no others."""
 SecretKey: TypeAlias = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]*$", max_length=253)]
 """A key of a Secret or ConfigMap, which Kubernetes restricts to these characters."""
 
@@ -75,7 +77,7 @@ class Workspace(Part):
 class Dagster(Part):
     """Where events are recorded: the instance that Dagster's own webserver and daemon use."""
 
-    home: Annotated[str, Field(pattern="^/")] = "/opt/dagster/dagster_home"
+    home: Annotated[str, Field(pattern="^(/[^/]+)+$")] = "/opt/dagster/dagster_home"
     """`DAGSTER_HOME`, an empty folder but for `dagster.yaml`."""
     instance: Instance = Instance()
     postgresql: Postgresql = Postgresql()
@@ -157,13 +159,21 @@ class Probes(Part):
     readiness: Probe = Probe()
 
 
+class Variable(Part):
+    """A variable of the environment."""
+
+    name: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    value_from: Object = {}
+
+
 class Component(Part):
     """What both components have."""
 
     enabled: bool = True
     replicas: Count = 1
     """Left out of the template where an autoscaler is on."""
-    resources: Object = {}
+    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     pdb: DisruptionBudget = DisruptionBudget()
     probes: Probes = Probes()
     termination_grace_period_seconds: Some = 40
@@ -183,7 +193,8 @@ class Component(Part):
     host_aliases: Objects = []
     dns_config: Object = {}
     extra_args: list[str] = []
-    extra_env: Objects = []
+    extra_env: list[Variable] = []
+    """Variables that are no settings: those stand under `config`."""
     extra_env_from: Objects = []
     extra_volumes: Objects = []
     extra_volume_mounts: Objects = []
