@@ -37,7 +37,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of the values; draft 7, the one that Helm 3 and Helm 4 both read."""
     whole = Values.model_json_schema(by_alias=True)
     for part in _parts(Values()):
-        whole["$defs"].get(type(part).__name__, whole)["required"] = _needed(part)
+        whole["$defs"].get(type(part).__name__, whole)["required"] = needed(part)
     # What stands in one folder with the certificates must not have their names.
     whole["$defs"]["Kafka"]["properties"]["secretProperties"]["propertyNames"] = {
         "allOf": [{"pattern": r"^(sasl|ssl)\.[.a-z]+$"}, {"pattern": librdkafka._SECRET.pattern}]
@@ -58,7 +58,7 @@ def _parts(part: BaseModel) -> Iterator[BaseModel]:
             yield from _parts(value)
 
 
-def _needed(part: BaseModel) -> list[str]:
+def needed(part: BaseModel) -> list[str]:
     """Who gives null takes a value out: only one that says nothing by default can be missed, and no group."""
     fields = type(part).model_fields
     return [

@@ -37,18 +37,24 @@ SENTENCES: dict[str, tuple[Values, str]] = {
     ),
     "a password for nothing": (with_kafka(sasl={"existingSecret": "s"}), "made without authentication"),
     "certificates for nothing": (with_kafka(tls={**TLS, "enabled": False}), "made without encryption"),
-    "two mechanisms": (
-        merged(settings(kafka={"librdkafka": {"sasl.mechanism": "PLAIN"}}), {"kafka": {"sasl": SASL}}),
-        "sasl.mechanism follows from kafka.tls and kafka.sasl",
-    ),
+    **{
+        f"{name} twice": (
+            merged(settings(kafka={"librdkafka": {name: "x"}}), {"kafka": {"sasl": SASL}}),
+            f"{name} follows from kafka.tls and kafka.sasl",
+        )
+        for name in ("security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username")
+    },
     "a password in values": (
         settings(kafka={"librdkafka": {"ssl.key.password": "CANARYVALUE"}}),
         "ssl.key.password is a secret, and values are none",
     ),
-    "two authorities": (
-        merged(settings(kafka={"librdkafka": {"ssl.ca.location": "/x"}}), {"kafka": {"tls": TLS}}),
-        "ssl.ca.location follows from kafka.tls",
-    ),
+    **{
+        f"{name} twice": (
+            merged(settings(kafka={"librdkafka": {name: "/x"}}), {"kafka": {"tls": TLS}}),
+            f"{name} follows from kafka.tls",
+        )
+        for name in ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location")
+    },
     "encrypted and not": (
         merged(settings(kafka={"librdkafka": {"security.protocol": "plaintext"}}), {"kafka": {"tls": TLS}}),
         "contradict each other",
