@@ -15,6 +15,7 @@ from chart_values_parts import (
     Kafka,
     Labels,
     Object,
+    ObjectName,
     Objects,
     Part,
     SecretKey,
@@ -38,7 +39,7 @@ class Keda(Part):
     exclude_persistent_lag: bool = True
     """A partition that is held does not ask for more replicas, which could not help it."""
     authentication_ref: str = ""
-    """An existing TriggerAuthentication, instead of one made from `kafka`."""
+    """An existing TriggerAuthentication, with `sasl` and `tls` in it, instead of one made from `kafka`."""
 
 
 class ConsumerAutoscaling(Part):
@@ -208,17 +209,12 @@ class StrimziTopics(Part):
     """Partitions of each input topic: the most replicas of the consumer."""
     replicas: Some = 3
     """Brokers that have each partition."""
-    config: Object = {"min.insync.replicas": 2}
-    """Settings of each input topic."""
+    config: Object = {}
+    """Given, or: `min.insync.replicas` follows from `replicas`, `max.message.bytes` from `config.max_event_bytes`."""
     dead_letter_partitions: Some = 3
     """Partitions of each dead-letter topic."""
-    dead_letter_config: Object = {
-        "cleanup.policy": "delete",
-        "max.message.bytes": 1114124,
-        "min.insync.replicas": 2,
-        "retention.ms": 2592000000,
-    }
-    """Larger than the input by the room that a letter's headers need, and kept for 30 days."""
+    dead_letter_config: Object = {"cleanup.policy": "delete", "retention.ms": 2592000000}
+    """Kept for 30 days. Unless given, `max.message.bytes` is the input's and the room that a letter's headers need."""
 
 
 class StrimziUser(Part):
@@ -235,12 +231,18 @@ class Strimzi(Part):
 
     cluster: str = ""
     """The name of the Kafka resource."""
+    namespace: str = ""
+    """Where its operators look for topics and users; empty: the release's. A user's Secret is made there: copy it."""
     topics: StrimziTopics = StrimziTopics()
     user: StrimziUser = StrimziUser()
 
 
-class Switch(Part):
-    """On or off."""
+class Check(Part):
+    """Before an install or upgrade, run `asset-bridge check` with the new settings, and stop where it refuses them.
+
+    It runs as the account `default` where `serviceAccount.create` makes one, which is not there yet. A sidecar that is
+    injected must end with it: a native one does.
+    """
 
     enabled: bool = False
     """Whether it runs."""
@@ -249,9 +251,9 @@ class Switch(Part):
 class Values(Part):
     """All values."""
 
-    name_override: str = ""
+    name_override: ObjectName = ""
     """Instead of the chart's name, in names and labels."""
-    fullname_override: str = ""
+    fullname_override: ObjectName = ""
     """Instead of the release's and the chart's name, in names."""
     common_labels: Labels = {}
     """Labels of every object."""
@@ -260,6 +262,8 @@ class Values(Part):
     image: Image = Image()
     image_pull_secrets: Objects = []
     """Secrets for the registry: `[{name: …}]`."""
+    bind_address: Literal["0.0.0.0", "::"] = "0.0.0.0"
+    """Where the pods listen: `::` in a cluster of IPv6 alone."""
     service_account: ServiceAccount = ServiceAccount()
     config: Object = {}
     """Settings by their names in a file (`docs/settings.md`); those that the chart sets itself are not taken."""
@@ -267,8 +271,7 @@ class Values(Part):
     kafka: Kafka = Kafka()
     consumer: Consumer = Consumer()
     http: Http = Http()
-    check: Switch = Switch()
-    """Before an install or upgrade, run `asset-bridge check` with the new settings, and stop where it refuses them."""
+    check: Check = Check()
     metrics: Metrics = Metrics()
     network_policy: NetworkPolicy = NetworkPolicy()
     strimzi: Strimzi = Strimzi()

@@ -13,6 +13,8 @@ Some: TypeAlias = Annotated[int, Field(ge=1)]
 Object: TypeAlias = dict[str, Any]
 """Part of a Kubernetes object, passed on as it is."""
 Objects: TypeAlias = list[Object]
+ObjectName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$", max_length=40)]
+"""What a name may begin with that the chart puts something behind; a Service takes no others."""
 SecretKey: TypeAlias = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]*$", max_length=253)]
 """A key of a Secret or ConfigMap, which Kubernetes restricts to these characters."""
 
@@ -85,7 +87,7 @@ class Workspace(Part):
 class Dagster(Part):
     """Where events are recorded: the instance that Dagster's own webserver and daemon use."""
 
-    home: Annotated[str, Field(pattern="^/")] = "/opt/dagster/dagster_home"
+    home: Annotated[str, Field(pattern="^(/[^/]+)+$")] = "/opt/dagster/dagster_home"
     """`DAGSTER_HOME`, an empty folder but for `dagster.yaml`."""
     instance: Instance = Instance()
     postgresql: Postgresql = Postgresql()
@@ -182,6 +184,14 @@ class Probes(Part):
     readiness: Probe = Probe()
 
 
+class Variable(Part):
+    """A variable of the environment."""
+
+    name: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    value_from: Object = {}
+
+
 class Component(Part):
     """What both components have."""
 
@@ -223,7 +233,7 @@ class Component(Part):
     """The pods' DNS settings."""
     extra_args: list[str] = []
     """Arguments behind the chart's own."""
-    extra_env: Objects = []
+    extra_env: list[Variable] = []
     """Variables that are no settings: those stand under `config`."""
     extra_env_from: Objects = []
     """ConfigMaps and Secrets whose keys become variables."""

@@ -164,7 +164,7 @@ def test_test_pod_passes_where_all_is_well_and_fails_where_a_topic_is_missing(
     if topics_exist:
         two_topics(kafka)
     rendered = render(of(kafka))
-    pod = rendered.one("Pod", "-test")
+    pod = rendered.one("Pod", "-test-consumer")
     container = lay_out(rendered, pod["metadata"]["name"], "check", tmp_path, foreign(postgresql.new_home()))
     with started(container) as process:
         assert process.wait(START_S) == (0 if topics_exist else 78)

@@ -6,15 +6,21 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from chart_value_sets import HTTP, LEAST, SASL, TLS, Values, merged, with_consumer, with_kafka, with_settings
+from chart_files import needed
+from chart_value_sets import HTTP, LEAST, SASL, SETS, TLS, Values, merged, with_consumer, with_kafka, with_settings
 from chart_values import Thresholds
-from charts import CHART, Rendered, notes, render
+from chart_values import Values as Model
+from charts import CHART, HELMS, Rendered, notes, render
+from deploy_tools import Tool
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.deploy
 
@@ -44,6 +50,54 @@ def alerts(values: Values) -> dict[str, str]:
 def test_a_changed_setting_starts_new_pods_and_a_changed_scale_does_not() -> None:
     assert checksum(with_settings(log_level="DEBUG")) != checksum(LEAST)
     assert checksum(with_consumer(replicas=3)) == checksum(LEAST)
+    own = [SETS["an instance of its own"], {"dagster": {"instance": {"config": {"telemetry": {"enabled": False}}}}}]
+    assert checksum(merged(*own))["checksum/dagster"] != checksum(own[0])["checksum/dagster"]
+
+
+def test_long_names_that_begin_alike_stay_apart() -> None:
+    names = {render(LEAST, release=f"{'a' * 45}{last}").one("Deployment")["metadata"]["name"] for last in "bc"}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {len("-consumer") + 40}
+
+
+@pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
+def test_chart_is_one_among_others_below_a_parent(helm: Tool, tmp_path: Path) -> None:
+    parent = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [
+        {"name": "asset-bridge", "version": "*", "condition": "asset-bridge.enabled"}
+    ]}  # fmt: skip
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(parent), "utf-8")
+    shutil.copytree(CHART, tmp_path / "charts" / "asset-bridge")
+    values = {"global": {"imageRegistry": "x"}, "asset-bridge": {"enabled": True, **LEAST}}
+    assert render(values, helm, chart=tmp_path).of_kind("Deployment")
+    assert not render(merged(values, {"asset-bridge": {"enabled": False}}), helm, chart=tmp_path).documents
+
+
+@pytest.mark.parametrize("helm", HELMS, ids=lambda helm: helm.version)
+def test_null_takes_out_what_says_nothing(helm: Tool) -> None:
+    """Any value that the schema lets go can go, and those that stay do not stumble over it."""
+    needed = {"config", "http.auth.existingSecret", "dagster.instance.existingConfigMap"}
+    whole = merged(LEAST, HTTP, SETS["everything"])
+    for path in set(may_be_null(Model())) - needed:
+        name, *others = reversed(path.split("."))
+        gone: Values = {name: None}
+        for group in others:
+            gone = {group: gone}
+        whole = merged(whole, gone)
+    ingress = {
+        "http": {"ingress": {"enabled": False}, "pdb": {"enabled": False}},
+        "consumer": {"pdb": {"enabled": False}},
+    }
+    rendered = render(merged(whole, ingress), helm)
+    assert {pod["spec"]["automountServiceAccountToken"] for _, pod in rendered.pods()} == {False}
+
+
+def may_be_null(part: BaseModel, above: str = "") -> Iterator[str]:
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            yield from may_be_null(value, f"{above}{field.alias}.")
+        elif field.alias not in needed(part):
+            yield f"{above}{field.alias}"
 
 
 def test_secrets_of_kafka_do_not_reach_http() -> None:
