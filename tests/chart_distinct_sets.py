@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chart_value_sets import HTTP, INLINE_DAGSTER, LEAST, TLS, Values, merged, with_kafka
+from chart_value_sets import HTTP, INLINE_DAGSTER, LEAST, SASL, TLS, Values, merged, with_kafka
 
 COMPONENTS = "consumer", "http"
 
@@ -107,7 +107,9 @@ SCALED: Values = merged(
         "fullnameOverride": "whole",
         "bindAddress": "::",
         "image": {"digest": f"sha256:{'a' * 64}"},
-        "dagster": {"instance": {"existingConfigMap": None, "config": INLINE_DAGSTER}},
+        "dagster": {
+            "instance": {"existingConfigMap": None, "config": INLINE_DAGSTER}, "postgresql": {"existingSecret": "pg"},
+        },
         "kafka": {
             "tls": TLS,
             "sasl": {"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "name.key", "passwordKey": "word.key"},
@@ -155,7 +157,7 @@ SCRAM_256: Values = merged(
     {"consumer": {"autoscaling": {"kind": "keda"}}, "config": {"kafka": {"start": "latest"}}},
 )
 MUTUAL: Values = merged(
-    with_kafka(tls={**TLS, "client": {"existingSecret": "client", "certKey": "my.crt", "keyKey": "my.key"}}),
+    with_kafka(sasl=SASL, tls={**TLS, "client": {"existingSecret": "client", "certKey": "my.crt", "keyKey": "my.key"}}),
     {"consumer": {"autoscaling": {"kind": "keda"}}},
 )
 THEIRS: Values = merged(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
@@ -117,7 +118,7 @@ def _yaml(part: BaseModel, depth: int) -> Iterator[str]:
         inner = value if isinstance(value, BaseModel) else None
         meaning = field.description or (inner and type(inner).__doc__)
         if meaning and (field.description or depth == 0 or "\n" not in meaning):
-            yield from (f"{indent}# {line}".rstrip() for line in " ".join(meaning.split()).split("\n"))
+            yield from textwrap.wrap(meaning, 118, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
         if inner is not None:
             yield f"{indent}{field.alias}:"
             yield from _yaml(inner, depth + 1)

@@ -276,11 +276,13 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
     "mutual TLS": (
         MUTUAL,
         {
+            f"{TRIGGER} sasl": "scram_sha512",
             "TriggerAuthentication * spec secretTargetRef": [
+                {"parameter": "password", "name": "bridge-user", "key": "password"},
                 {"parameter": "ca", "name": "cluster-cluster-ca-cert", "key": "ca.crt"},
                 {"parameter": "cert", "name": "client", "key": "my.crt"},
                 {"parameter": "key", "name": "client", "key": "my.key"},
-            ]
+            ],
         },
     ),
     "somebody's authentication, who says all of it": (

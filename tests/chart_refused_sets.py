@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from chart_value_sets import DAGSTER, HTTP, LEAST, SASL, SETS, TLS, Values, merged, with_consumer, with_http, with_kafka
+from chart_value_sets import (
+    DAGSTER,
+    HTTP,
+    INLINE_DAGSTER,
+    LEAST,
+    SASL,
+    SETS,
+    TLS,
+    Values,
+    merged,
+    with_consumer,
+    with_http,
+    with_kafka,
+)
 from chart_value_sets import with_settings as settings
 
 KEDA: Values = {"consumer": {"autoscaling": {"kind": "keda"}}}
@@ -174,6 +187,9 @@ SENTENCES: dict[str, tuple[Values, str]] = {
     "a password in a config map": (
         own_instance({"postgres": {"postgres_db": {"hostname": "db", "password": "CANARYVALUE"}}}),
         "dagster.instance.config: password is a secret, and would stand in a ConfigMap",
+    ),
+    "a password that nobody gives": (
+        own_instance(INLINE_DAGSTER["storage"]), "dagster.postgresql.existingSecret is needed",
     ),
     "a password in an address in a config map": (
         own_instance({"postgres": {"postgres_url": "postgresql://u:CANARYVALUE@db/d"}}),

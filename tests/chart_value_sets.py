@@ -174,7 +174,8 @@ SETS: dict[str, Values] = {
     ),
     "a check before": merged(LEAST, {"check": {"enabled": True}, "serviceAccount": {"create": False}}),
     "a check before, with an instance of its own": merged(
-        {"config": LEAST["config"], "dagster": {"instance": {"config": INLINE_DAGSTER}}}, {"check": {"enabled": True}}
+        {"config": LEAST["config"], "check": {"enabled": True}},
+        {"dagster": {"instance": {"config": INLINE_DAGSTER}, "postgresql": {"existingSecret": "pg"}}},
     ),
     "by digest": merged(LEAST, {"image": {"digest": f"sha256:{'0' * 64}"}}),
     "a name of its own": merged(LEAST, HTTP, {"nameOverride": "events", "fullnameOverride": "a" * 40}),

@@ -123,7 +123,7 @@ def test_chart_asks_for_the_oldest_kubernetes_that_is_tried() -> None:
 
 @each_set
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.__name__)
-def test_objects_fit_each_other(values: Values, rule: Callable[[Rendered], rules.Problems]) -> None:
+def test_objects_fit_each_other(values: Values, rule: Callable[[Rendered], reach.Problems]) -> None:
     assert list(rule(render(values))) == []
 
 
@@ -222,7 +222,7 @@ def test_topics_group_and_brokers_are_told_alike_everywhere(values: Values, tmp_
     ],
 )  # fmt: skip
 def test_each_rule_sees_what_breaks_it(
-    kind: str, spoil: Callable[[Any], None], rule: Callable[[Rendered], rules.Problems]
+    kind: str, spoil: Callable[[Any], None], rule: Callable[[Rendered], reach.Problems]
 ) -> None:
     documents = copy.deepcopy(render(EVERYTHING).documents)
     assert list(rule(Rendered(documents))) == []

@@ -181,6 +181,9 @@
 {{- end -}}
 {{- $_ := set $ours .name true -}}
 {{- end -}}
+{{- if and $values.enabled (contains "env: DAGSTER_PG_PASSWORD" (toYaml $.Values.dagster.instance.config)) (not (or (hasKey $ours "DAGSTER_PG_PASSWORD") $values.extraEnvFrom)) -}}
+{{- fail "dagster.postgresql.existingSecret is needed: dagster.instance.config reads DAGSTER_PG_PASSWORD." -}}
+{{- end -}}
 {{- range $values.extraEnv -}}
 {{- if and (hasPrefix "ASSET_BRIDGE_" .name) (or (not (hasKey . "valueFrom")) (eq .name "ASSET_BRIDGE_KAFKA__SHUTDOWN_DEADLINE_S")) -}}
 {{- fail (printf "%s.extraEnv: %s is a setting; give it under config, where it is looked at before anything is installed." $component .name) -}}
