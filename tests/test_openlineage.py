@@ -512,7 +512,7 @@ def with_assertion(**members: Any) -> dict[str, Any]:
     return run_event(dataset(), inputs=[dataset(inputFacets={"dataQualityAssertions": facet(assertions=[members])})])
 
 
-REFUSED: dict[str, tuple[object, list[tuple[str, str]]]] = {
+REFUSED: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "no object": ([1], [("json.malformed", "")]),
     "nothing": ({}, [("field.missing", "/eventTime"), ("field.missing", "/run"), ("field.missing", "/job")]),
     "no run": (without(run_event(), "run"), [("field.missing", "/run")]),
