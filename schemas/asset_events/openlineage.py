@@ -42,7 +42,7 @@ _RUN_ENDS: Final = ("COMPLETE", "ABORT", "FAIL")
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class _Mapped:
     """A dataset that has an asset key."""
 
     side: Side
@@ -72,16 +72,16 @@ def read_run_event(value: bytes, rules: LineageRules, *, max_bytes: int = MAX_EV
 
 
 def _events(event: RunEvent, rules: LineageRules) -> Iterator[AssetEvent]:
-    for target in _targets(event, rules):
+    for mapped in _mapped_datasets(event, rules):
         if event.event_type == "COMPLETE":
-            yield from _written(event, target, rules) if target.side == "outputs" else _read(event, target, rules)
-        if rules.failures == "check" and target.side == "outputs" and event.event_type in _RUN_ENDS:
-            yield _check(event, target, run_result(event))
-        yield from (_check(event, target, result) for result in assertion_results(target.dataset, target.path))
+            yield from _written(event, mapped, rules) if mapped.side == "outputs" else _read(event, mapped, rules)
+        if rules.failures == "check" and mapped.side == "outputs" and event.event_type in _RUN_ENDS:
+            yield _check(event, mapped, run_result(event))
+        yield from (_check(event, mapped, result) for result in assertion_results(mapped.dataset, mapped.path))
 
 
-def _written(event: RunEvent, target: _Target, rules: LineageRules) -> Iterator[MaterializationEvent]:
-    dataset = target.dataset
+def _written(event: RunEvent, mapped: _Mapped, rules: LineageRules) -> Iterator[MaterializationEvent]:
+    dataset = mapped.dataset
     if dataset.facet("lifecycleStateChange").get("lifecycleStateChange") == "DROP":
         return
     left_out: list[str] = []
@@ -90,48 +90,48 @@ def _written(event: RunEvent, target: _Target, rules: LineageRules) -> Iterator[
         *run_entries(event), *dataset_entries(dataset), *written_entries(dataset), *column_entries(dataset, rules)
     )  # fmt: skip
     yield MaterializationEvent(
-        asset_key=target.asset_key,
+        asset_key=mapped.asset_key,
         metadata=fitting(entries, left_out),
         description=documentation,
         data_version=version,
         event_time=event.event_time,
-        idempotency_key=_identity(event, target, "asset_materialization"),
+        idempotency_key=_identity(event, mapped, "asset_materialization"),
     )
 
 
-def _read(event: RunEvent, target: _Target, rules: LineageRules) -> Iterator[ObservationEvent]:
-    dataset = target.dataset
+def _read(event: RunEvent, mapped: _Mapped, rules: LineageRules) -> Iterator[ObservationEvent]:
+    dataset = mapped.dataset
     if rules.inputs != "observe":
         return
     left_out: list[str] = []
     version, documentation = data_version(dataset, left_out), description(dataset, left_out)
     yield ObservationEvent(
-        asset_key=target.asset_key,
+        asset_key=mapped.asset_key,
         metadata=fitting((*run_entries(event), *dataset_entries(dataset), *read_entries(dataset)), left_out),
         description=documentation,
         data_version=version,
         event_time=event.event_time,
-        idempotency_key=_identity(event, target, "asset_observation"),
+        idempotency_key=_identity(event, mapped, "asset_observation"),
     )
 
 
-def _check(event: RunEvent, target: _Target, result: CheckResult) -> CheckEvent:
+def _check(event: RunEvent, mapped: _Mapped, result: CheckResult) -> CheckEvent:
     entries: Iterable[Entry] = (*run_entries(event), *result.entries)
     return CheckEvent(
-        asset_key=target.asset_key,
+        asset_key=mapped.asset_key,
         check_name=result.check_name,
         passed=result.passed,
         severity=result.severity,
         metadata=fitting(entries),
         event_time=event.event_time,
-        idempotency_key=_identity(event, target, "asset_check", result.check_name),
+        idempotency_key=_identity(event, mapped, "asset_check", result.check_name),
     )
 
 
-def _targets(event: RunEvent, rules: LineageRules) -> list[_Target]:
+def _mapped_datasets(event: RunEvent, rules: LineageRules) -> list[_Mapped]:
     """The datasets of which something is to be said, with their asset keys."""
     sides: tuple[tuple[Side, list[Dataset]], ...] = (("outputs", event.outputs), ("inputs", event.inputs))
-    targets: list[_Target] = []
+    targets: list[_Mapped] = []
     errors: list[ErrorDetail] = []
     for side, datasets in sides:
         for path, dataset in _each_once(side, datasets):
@@ -142,7 +142,7 @@ def _targets(event: RunEvent, rules: LineageRules) -> list[_Target]:
             except PydanticCustomError as error:
                 errors.append(ErrorDetail(f"{path}/name", "schema.invalid", f"name {error.message()}"))
             else:
-                targets += [] if key is None else [_Target(side, path, dataset, key)]
+                targets += [] if key is None else [_Mapped(side, path, dataset, key)]
     if errors:
         raise InvalidEventError(errors[:MAX_ERRORS])
     return targets
@@ -154,13 +154,13 @@ def _each_once(side: Side, datasets: list[Dataset]) -> Iterable[tuple[str, Datas
     return named.values()
 
 
-def _identity(event: RunEvent, target: _Target, event_type: EventType, check_name: str = "") -> str:
+def _identity(event: RunEvent, mapped: _Mapped, event_type: EventType, check_name: str = "") -> str:
     """The same for the same event sent again, by whichever road.
 
     The time belongs to it: a run may tell more of itself later, and that is another event, not a wrong repetition.
     """
-    told = (event.run.run_id, event.event_type, event.event_time, target.side, event_type)
-    name = json.dumps([*told, target.dataset.namespace, target.dataset.name, check_name])
+    told = (event.run.run_id, event.event_type, event.event_time, mapped.side, event_type)
+    name = json.dumps([*told, mapped.dataset.namespace, mapped.dataset.name, check_name])
     if len(name) <= MAX_IDEMPOTENCY_KEY_CHARS:
         return name
     return f"openlineage sha256:{hashlib.sha256(name.encode()).hexdigest()}"
