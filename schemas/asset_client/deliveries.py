@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from asset_client.errors import EventRefusedError, NotReportedError
 from asset_client.parts import Flow, Pause, Sendable
@@ -72,13 +72,12 @@ class Deliveries:
         timeout_ms = int((self._half_s - _SCAN_S) * 1000)
         self._config = producer_config(
             librdkafka,
-            {"bootstrap.servers": bootstrap_servers, "message.timeout.ms": timeout_ms, "error_cb": self._on_error},
+            {"bootstrap.servers": bootstrap_servers, "message.timeout.ms": timeout_ms},
         )
         self._lock = threading.Lock()
-        self._fatal = False
         self._found: Future[str | None] | None = None
         self._last_error = "no answer in time"
-        self._producer = open_producer(self._config)
+        self._producer, self._beyond_repair = self._open()
         self._looking = ThreadPoolExecutor(1, "asset-client-topic")
         self._closed = threading.Event()
         self._polling = threading.Thread(target=self._poll, name="asset-client-poll", daemon=True)
@@ -133,8 +132,13 @@ class Deliveries:
                 return f"no broker answers ({self._last_error})"
             yield Pause(_AGAIN_S)
 
+    def _open(self) -> tuple[Producer, threading.Event]:
+        """A producer, and whether it is beyond repair: what the one before it still has to say must not tell of it."""
+        beyond_repair = threading.Event()
+        return open_producer({**self._config, "error_cb": partial(self._on_error, beyond_repair)}), beyond_repair
+
     def _look_up(self, deadline: float) -> str | None:
-        self._renew_if_fatal()
+        self._renew_if_beyond_repair()
         left_s = min(_LOOKUP_S, max(_AGAIN_S, deadline - time.monotonic()))
         try:
             error = self._producer.list_topics(self._topic, timeout=left_s).topics[self._topic].error
@@ -156,39 +160,55 @@ class Deliveries:
         return answers
 
     def _hand_over(self, one: Sendable, answer: Future[Result[Delivered]]) -> bool:
-        """Give a record to librdkafka; false while its queue is full."""
+        """Give a record to librdkafka; false while its queue is full, or when another producer has to take it."""
         event = one.event
         headers: list[tuple[str, str | bytes | None]] = [
             ("content-type", b"application/json"),
             ("event-type", event.event_type.encode()),
             ("idempotency-key", (event.idempotency_key or "").encode()),
         ]
-        told = partial(self._on_delivery, answer)
+        with self._lock:
+            producer, beyond_repair = self._producer, self._beyond_repair
+        told = partial(self._on_delivery, answer, beyond_repair)
         try:
-            self._producer.produce(self._topic, one.value, record_key(event), on_delivery=told, headers=headers)
+            producer.produce(self._topic, one.value, record_key(event), on_delivery=told, headers=headers)
         except BufferError:
             return False
         except KafkaException as raised:
-            answer.set_result(self._failed(raised.args[0], handed_over=False))
+            failed = self._failed(raised.args[0], beyond_repair, handed_over=False)
+            if beyond_repair.is_set():  # it had not been told when the topic was looked up
+                self._renew_if_beyond_repair()
+                return False
+            answer.set_result(failed)
         return True
 
-    def _on_delivery(self, answer: Future[Result[Delivered]], error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(
+        self,
+        answer: Future[Result[Delivered]],
+        beyond_repair: threading.Event,
+        error: KafkaError | None,
+        message: Message,
+    ) -> None:
         """Runs inside `poll()`, where it must not raise."""
         if error is not None:
-            answer.set_result(self._failed(error, handed_over=True))
+            answer.set_result(self._failed(error, beyond_repair, handed_over=True))
         else:
             answer.set_result(Delivered(self._topic, message.partition() or 0, message.offset() or 0))
 
-    def _on_error(self, error: KafkaError) -> None:
+    def _on_error(self, beyond_repair: threading.Event, error: KafkaError) -> None:
         """Runs inside `poll()` too; librdkafka goes on trying."""
         self._last_error = error.name()
-        self._fatal = self._fatal or error.fatal()
+        if error.fatal():
+            beyond_repair.set()
 
-    def _failed(self, error: KafkaError, *, handed_over: bool) -> EventRefusedError | NotReportedError:
+    def _failed(
+        self, error: KafkaError, beyond_repair: threading.Event, *, handed_over: bool
+    ) -> EventRefusedError | NotReportedError:
         name = error.name()
         if name in _TOO_LARGE:
             return EventRefusedError([ErrorDetail("", "event.too_large", "The event is larger than the topic takes.")])
-        self._fatal = self._fatal or error.fatal() or name == "_FATAL"
+        if error.fatal() or name == "_FATAL":
+            beyond_repair.set()
         self._found = None  # so that the next report begins by asking whether anybody is there
         return NotReportedError(f"Kafka says {name}", may_be_recorded=handed_over and name not in _NOT_WRITTEN)
 
@@ -198,8 +218,10 @@ class Deliveries:
             with suppress(Exception):
                 self._producer.poll(_POLL_S)
 
-    def _renew_if_fatal(self) -> None:
-        """Replace a producer that librdkafka has declared beyond repair; what it still held is told as failed."""
-        if self._fatal:
-            old, self._producer, self._fatal = self._producer, open_producer(self._config), False
-            let_go(old)
+    def _renew_if_beyond_repair(self) -> None:
+        """Replace a producer that librdkafka has given up; what it still held is told as failed."""
+        with self._lock:
+            if not self._beyond_repair.is_set():
+                return
+            old, (self._producer, self._beyond_repair) = self._producer, self._open()
+        let_go(old)
