@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ TYPELESS = b'{"asset_key": "a"}'
 def topic(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
     broker.create_topic(broker.topic, 2)
     broker.create_topic(broker.dead_letters, 1)
+    for name in [name for name in os.environ if name.startswith("ASSET_BRIDGE_TEST_")]:
+        monkeypatch.delenv(name)  # no settings, and refused as such
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", broker.bootstrap)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__TOPICS", broker.topic)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S", "5")
