@@ -29,10 +29,10 @@ FROM build AS build-bridge
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    uv sync --locked --no-dev --no-editable --no-install-project --extra kafka --extra postgres
+    uv sync --locked --no-dev --no-editable --no-install-project --extra kafka --extra postgres --extra registry
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable --extra kafka --extra postgres
+    uv sync --locked --no-dev --no-editable --extra kafka --extra postgres --extra registry
 
 
 # No code of ours: a Dagster of the same lock, with its own web server and daemon.
