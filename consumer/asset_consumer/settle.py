@@ -45,6 +45,11 @@ class Road:
     budget: DeadLetterBudget
     frames: FrameReader | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a road on which framed records would wait for nobody."""
+        if self.options.schema_registry and self.frames is None:
+            raise ValueError("framed records are told apart, and there is nothing to read them by")
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
