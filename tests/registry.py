@@ -29,7 +29,7 @@ from starlette.routing import Route
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from google.protobuf.message import Message
 
@@ -51,13 +51,16 @@ def mock_client() -> SchemaRegistryClient:
     return SchemaRegistryClient.new_client({"url": "mock://"})
 
 
-def compiled(text: str, name: str) -> type[Message]:
-    """The class of a message, out of a .proto file as protoc reads it."""
+def compiled(text: str, name: str, imported: Mapping[str, str] | None = None) -> type[Message]:
+    """The class of a message, out of a .proto file, and those that it imports, as protoc reads them."""
     from grpc_tools import protoc
 
     with TemporaryDirectory() as folder:
         source, out = Path(folder) / "sent.proto", Path(folder) / "out"
         source.write_text(text, "utf-8")
+        for path, content in (imported or {}).items():
+            (Path(folder) / path).parent.mkdir(exist_ok=True)
+            (Path(folder) / path).write_text(content, "utf-8")
         well_known = Path(protoc.__file__).parent / "_proto"
         arguments = [f"-I{folder}", f"-I{well_known}", "--include_imports", f"--descriptor_set_out={out}", str(source)]
         assert protoc.main(["protoc", *arguments]) == 0
@@ -157,27 +160,30 @@ class RegistryServer:
 
     async def _by_id(self, request: Request) -> Response:
         trouble = await self._trouble(request)
-        return trouble or self._answer(request.path_params["id"])
+        return trouble or self._answer(request, request.path_params["id"])
 
     async def _by_guid(self, request: Request) -> Response:
         trouble = await self._trouble(request)
-        return trouble or self._answer(UUID(request.path_params["guid"]).int)
+        return trouble or self._answer(request, UUID(request.path_params["guid"]).int)
 
     async def _version(self, request: Request) -> Response:
         trouble = await self._trouble(request)
-        return trouble or self._answer(request.path_params["version"])
+        return trouble or self._answer(request, request.path_params["version"])
 
     async def _register(self, request: Request) -> Response:
         schema = Schema.from_dict(await request.json())
         if schema not in self.schemas:
             self.schemas.append(schema)
-        return self._answer(self.schemas.index(schema) + 1)
+        return self._answer(request, self.schemas.index(schema) + 1)
 
-    def _answer(self, number: int) -> Response:
+    def _answer(self, request: Request, number: int) -> Response:
         if not 1 <= number <= len(self.schemas):
             return JSONResponse({"error_code": 40403, "message": "Schema not found"}, 404)
         known = {"id": number, "version": number, "guid": str(UUID(int=number)), "subject": "s"}
-        return JSONResponse({**self.schemas[number - 1].to_dict(), **known})
+        answer = {**self.schemas[number - 1].to_dict(), **known}
+        if answer.get("schemaType") == "PROTOBUF" and request.query_params.get("format") != "serialized":
+            answer["schema"] = 'syntax = "proto3"; // as registries give it to people'
+        return JSONResponse(answer)
 
     def break_down(self, *, hang: bool = False, **fault: Any) -> None:
         """Keep callers waiting, or set what the class names."""

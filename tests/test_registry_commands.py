@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryServer]:
 @pytest.fixture
 def topic(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
     broker.create_topic(broker.topic, 1)
+    for name in [name for name in os.environ if name.startswith("ASSET_BRIDGE_TEST_")]:  # the suite's own
+        monkeypatch.delenv(name)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", broker.bootstrap)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S", "5")
     return broker.topic

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from broker import Broker
@@ -17,11 +18,16 @@ from ports import free_port
 from registry import RegistryServer, Sender, registry_server
 
 from asset_consumer import backoff, loop, registry_questions
+from asset_consumer.budget import DeadLetterBudget
+from asset_consumer.dead_letter_producer import DeadLetterProducer
 from asset_consumer.framed import RegistryUnavailableError
+from asset_consumer.options import ConsumerOptions
 from asset_consumer.record import Record
 from asset_consumer.registry_client import open_schema_registry
 from asset_consumer.schema_registry import SchemaRegistry
 from asset_consumer.settings_sources import SettingsError, load_settings
+from asset_consumer.settle import Road
+from asset_reporting.handlers import ReportingContext
 from asset_reporting.public_recorder import PublicRecorder
 
 PREFIX = "ASSET_BRIDGE_KAFKA__SCHEMA_REGISTRY__"
@@ -82,6 +88,7 @@ def test_a_registry_without_an_answer_holds_its_partition_alone_and_heals(
     registry: RegistryServer,
     recorder: FaultyRecorder,
     instance: DagsterInstance,
+    caplog: pytest.LogCaptureFixture,
     fault: dict[str, Any],
     reason: str,
 ) -> None:
@@ -91,6 +98,8 @@ def test_a_registry_without_an_answer_holds_its_partition_alone_and_heals(
     with RunningConsumer(broker, recorder, frames=frames) as consumer:
         produce(broker.bootstrap, topic, Sent(event(0), partition=0), *(Sent(v, partition=0) for v in values))
         eventually(lambda: consumer.reason("partitions") == f"{topic}/0: {reason}")
+        (level,) = {line.levelno for line in caplog.records if line.__dict__.get("happening") == "held"}
+        assert level == (logging.ERROR if "credentials" in reason else logging.WARNING)
         produce(broker.bootstrap, topic, Sent(event(7), partition=1))
         eventually(lambda: committed_offsets(broker, 2) == [1, 1])  # neither of the others waits
         assert not consumer.health.ready
@@ -286,6 +295,19 @@ def test_files_that_cannot_be_used_are_refused_at_start(given: dict[str, str], s
     with pytest.raises(SettingsError, match=r"^ASSET_BRIDGE_KAFKA__SCHEMA_REGISTRY__\w+ \(kafka") as raised:
         open_schema_registry(settings).__enter__()
     assert said in str(raised.value)
+
+
+def test_without_the_extra_the_refusal_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asset_consumer.schema_registry", None)
+    with pytest.raises(SettingsError, match=r"URL .*: needs an extra: pip install 'dagster-asset-bridge\[registry\]'"):
+        open_schema_registry(load_settings(None, named(URL="https://registry"))).__enter__()
+
+
+def test_a_road_that_tells_framed_records_apart_has_somebody_to_read_them(recorder: FaultyRecorder) -> None:
+    """Nobody would ever read them, and having no events they would count as done."""
+    options = ConsumerOptions({"t": None}, {"t": "t.dlq"}, schema_registry=True)
+    with pytest.raises(ValueError, match="nothing to read them"):
+        Road(options, ReportingContext(recorder), cast("DeadLetterProducer", None), DeadLetterBudget())
 
 
 def named(**given: str) -> dict[str, str]:

@@ -196,13 +196,17 @@ def test_bytes_in_a_message_are_refused_with_their_place(frames: SchemaRegistry,
     assert refusal(item) == ("schema", "schema.invalid", "/metadata/raw")
 
 
-def test_a_schema_made_of_several_files_is_read(frames: SchemaRegistry, sender: Sender) -> None:
-    """The published message imports two of Protobuf's own files, which its sender registers or leaves out."""
-    sent = {"eventType": "asset_observation", "assetKey": ["a"], "eventTime": "2024-01-15T10:30:00Z"}
-    assert (
-        event(frames, sender.framed("PROTOBUF", sent)).event_time
-        == datetime(2024, 1, 15, 10, 30, tzinfo=UTC).timestamp()
-    )
+def test_files_that_a_message_imports_are_fetched_too(frames: SchemaRegistry, sender: Sender) -> None:
+    """One of the sender's own, which imports another; those of Protobuf itself are at hand."""
+    importing = """syntax = "proto3"; import "own/key.proto";
+        message E { own.Key metadata = 1; repeated string asset_key = 2; }"""
+    key = """syntax = "proto3"; package own; import "own/part.proto"; import "google/protobuf/wrappers.proto";
+        message Key { Part part = 1; google.protobuf.Int64Value size = 2; }"""
+    part = 'syntax = "proto3"; package own; message Part { string name = 1; }'
+    message = compiled(importing, "E", {"own/key.proto": key, "own/part.proto": part})
+    sent = {"assetKey": ["a"], "metadata": {"part": {"name": "x"}, "size": "7"}}
+    found = event(frames, sender.framed("PROTOBUF", sent, schema=message), (("event-type", b"asset_observation"),))
+    assert found.metadata == {"part": {"name": "x"}, "size": 7}
 
 
 @pytest.mark.parametrize("kind", ["AVRO", "PROTOBUF"])

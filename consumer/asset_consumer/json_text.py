@@ -58,7 +58,7 @@ def _plain(value: object, at: Location) -> object:
         case Decimal() | UUID():
             return str(value)
         case _:
-            raise _refused(at, "JSON has no bytes; send text.")
+            raise _refused(at, "JSON has no such value, as bytes are; send text.")
 
 
 def _add_metadata_json(fields: dict[str, Any]) -> None:

@@ -109,10 +109,10 @@ class _Files:
         file.name = name or "(the registered schema)"
         self._files[file.name] = file
         for reference in schema.references or ():
-            known = reference.name in self._files or _own(reference.name or "") is not None
-            if not known and reference.name and reference.subject and reference.version:
-                found = registry.get_version(reference.subject, reference.version, True, SERIALIZED)  # noqa: FBT003 # as theirs ask
-                self.add(reference.name, found.schema, registry)
+            imported, subject, version = reference.name or "", reference.subject or "", reference.version or 0
+            if imported not in self._files and _own(imported) is None:
+                found = registry.get_version(subject, version, True, SERIALIZED)  # noqa: FBT003 # as theirs ask
+                self.add(imported, found.schema, registry)
         return file
 
     def FindFileByName(self, name: str) -> FileDescriptorProto:  # noqa: N802 # what a pool calls

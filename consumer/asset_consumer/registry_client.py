@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from asset_consumer.settings_registry import SchemaRegistrySettings
 
 _SECTION = ("kafka", "schema_registry")
-_NEEDED = ("authlib", "avro", "fastavro", "httpx2", "jsonschema")
 
 
 @contextmanager
@@ -33,12 +31,10 @@ def open_schema_registry(settings: Settings) -> Generator[SchemaRegistry | None]
     if registry.url is None:
         yield None
         return
-    if any(find_spec(name) is None for name in _NEEDED):
-        raise _problem("url", "needs an extra: pip install 'dagster-asset-bridge[registry]'")
-    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 # an extra, and half a second
-
-    from asset_consumer.schema_registry import SchemaRegistry  # noqa: PLC0415 # see above
-
+    try:
+        from asset_consumer.schema_registry import SchemaRegistry, SchemaRegistryClient  # noqa: PLC0415 # an extra
+    except ModuleNotFoundError:
+        raise _problem("url", "needs an extra: pip install 'dagster-asset-bridge[registry]'") from None
     config = _config(registry)
     try:
         client = SchemaRegistryClient(config)

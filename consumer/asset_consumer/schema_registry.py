@@ -24,6 +24,8 @@ from asset_consumer.protobuf_values import SERIALIZED, message_class, values_of
 from asset_consumer.registry_questions import RegistryQuestions, UnknownSchemaError
 from asset_events import ErrorDetail, InvalidEventError
 
+__all__ = ["SchemaRegistry", "SchemaRegistryClient"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,7 +39,6 @@ _JSON, _AVRO, _PROTOBUF = (cast("Any", kind) for kind in (JSONDeserializer, Avro
 
 # The subject is what Java's deserialisers ask with, too. The library's own default asks one more question for it.
 _CONF: dict[str, Any] = {"subject.name.strategy": topic_subject_name_strategy}
-
 
 _NO_SUCH_ID = 2**31 - 1
 """The largest id a registry can give, which none has come to."""
