@@ -20,9 +20,8 @@ class ConsumerOptions:
     """How one consumer of a group reads and judges records.
 
     `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
-    rejected records go. `start` is where a group without an
-    offset begins; `out_of_range` is what to do when its offset lies outside the log. `schema_registry` tells whether
-    there is one to read framed values by.
+    rejected records go. `start` is where a group without an offset begins; `out_of_range` is what to do when its offset
+    lies outside the log. `schema_registry` tells whether there is one to read framed values by.
     """
 
     topics: Mapping[str, EventType | None]

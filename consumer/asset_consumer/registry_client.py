@@ -39,7 +39,7 @@ def open_schema_registry(settings: Settings) -> Generator[SchemaRegistry | None]
     try:
         client = SchemaRegistryClient(config)
     except OSError as error:  # of a file: nothing is asked yet
-        raise _problem("ca_file", f"or cert_file or key_file cannot be used: {error.strerror}") from None
+        raise _problem("", f"ca_file, cert_file or key_file cannot be used: {error.strerror}") from None
     with closing(SchemaRegistry(client)) as frames:
         yield frames
 
@@ -86,5 +86,5 @@ def _read(name: str, file: Path) -> str:
 
 
 def _problem(name: str, what: str) -> SettingsError:
-    path = (*_SECTION, name)
+    path = (*_SECTION, name) if name else _SECTION
     return SettingsError([f"{variable_name(path)} ({file_name(path)}): {what}."])
