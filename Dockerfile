@@ -29,10 +29,11 @@ FROM build AS build-bridge
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    uv sync --locked --no-dev --no-editable --no-install-project --extra kafka --extra postgres --extra registry
+    uv sync --locked --no-dev --no-editable --no-install-project --extra docs --extra kafka --extra postgres --extra registry
 COPY . .
+# The builder of our wheel is what no lock names: the newest hatchling that pyproject.toml allows.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable --extra kafka --extra postgres --extra registry
+    uv sync --locked --no-dev --no-editable --extra docs --extra kafka --extra postgres --extra registry
 
 
 # No code of ours: a Dagster of the same lock, with its own web server and daemon.
@@ -44,6 +45,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 
 FROM ${PYTHON_IMAGE} AS base
+# The environment brings all that is imported; the base image's own installer would only be one more thing to watch.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip
 # HOME: where there is none, libraries look for one in a list of users that does not have this one.
 ENV DAGSTER_HOME=/opt/dagster/dagster_home \
     HOME=/opt/dagster \

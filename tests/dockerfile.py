@@ -50,6 +50,11 @@ def assignments(text: str, known: Mapping[str, str]) -> dict[str, str]:
     return {name: expand(value, known) for name, _, value in pairs}
 
 
+def variables(stage: Stage) -> dict[str, str]:
+    """What a stage's own ENV lines set."""
+    return {name: value for text in stage.all("ENV") for name, value in assignments(text, {"PATH": ""}).items()}
+
+
 def expand(text: str, known: Mapping[str, str]) -> str:
     """Fill `$NAME` and `${NAME}` in; one that is not known is an error."""
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda found: known[found[1] or found[2]], text)

@@ -1,8 +1,8 @@
 """Do by hand what a Dockerfile says, where no Docker can run: its own commands, in a scratch folder for a root.
 
 Three things are stood in for: the base image by a copy of this machine's Python, uv's image by this machine's uv, the
-system's own programs (`mkdir`) by this machine's. Paths that `_OURS` matches are meant within the scratch root. It is
-at one place for all stages, as `/` is; a stage that is finished is moved away, so that nothing can lead back to it.
+system's own programs (`mkdir`, `rm`) by this machine's. Paths that `_OURS` matches are meant within the scratch root.
+It is at one place for all stages, as `/` is; a stage that is finished is moved away, so that nothing can lead back.
 """
 
 from __future__ import annotations
@@ -94,16 +94,16 @@ class _Builder:
         stage = self._stages[name]
         needed = [stage.base, *re.findall(r"--from=(\S+)", " ".join(stage.all("COPY")))]
         for other in needed:
-            if other in self._stages and other != "uv":
+            if other in self._stages:
                 self._build(other)
         image = Image(self._root)
         if stage.base in self._built:
             parent = self._built[stage.base]
-            shutil.copytree(parent.root, self._root, symlinks=True)
+            subprocess.run(["cp", "--archive", parent.root, self._root], check=True)  # with the owners
             image = Image(self._root, dict(parent.environment), parent.workdir, parent.user, dict(parent.labels))
             image.stop_signal = parent.stop_signal
         else:
-            copy_python(self._root / "usr/local")
+            _stand_in(stage.base, self._root)
         for keyword, text in stage.instructions:
             getattr(self, f"_{keyword.lower()}")(image, text)
         self._root.rename(self._scratch / name)
@@ -139,15 +139,18 @@ class _Builder:
         """Overridden wherever the images are used here."""
 
     def _copy(self, image: Image, text: str) -> None:
-        *options, source, target = text.split()
-        origin = next((option.partition("=")[2] for option in options if option.startswith("--from=")), None)
+        *words, source, target = text.split()
+        options = dict(word.removeprefix("--").split("=") for word in words)
+        of = self._built[options["from"]].path(source) if "from" in options else self._context / source
         to = image.path(target if target.startswith("/") else f"{image.workdir}/{target}")
-        if origin == "uv":
-            shutil.copy(_uv(), to)
-        elif origin:
-            shutil.copytree(self._built[origin].path(source), to, symlinks=True, dirs_exist_ok=True)
+        if of.is_file():
+            shutil.copy(of, to)
         else:
-            shutil.copytree(self._context / source, to, dirs_exist_ok=True)
+            shutil.copytree(of, to, symlinks=True, dirs_exist_ok=True)
+        if "chown" in options and os.getuid() == 0:
+            owner, group = map(int, options["chown"].split(":"))
+            for path in (to, *to.rglob("*")):
+                os.chown(path, owner, group, follow_symlinks=False)
 
     def _run(self, image: Image, text: str) -> None:
         """Run a command with the image's environment; from outside come only the ways to package registries."""
@@ -183,8 +186,17 @@ def _ignored(path: Path, rules: list[str]) -> bool:
     return verdict
 
 
+def _stand_in(image: str, root: Path) -> None:
+    """What we take of an image that is not ours: a Python with its pip, or uv."""
+    if "/uv:" in image:
+        root.mkdir()
+        shutil.copy(_uv(), root / "uv")
+    else:
+        copy_python(root / "usr/local")
+
+
 def copy_python(prefix: Path) -> None:
-    """Copy this machine's Python with its standard library, and nothing that is installed into it."""
+    """Copy this machine's Python with its standard library, and of what is installed into it the pip."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = Path(sysconfig.get_path("stdlib"))
     unwanted = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__", "config-*")
@@ -196,6 +208,8 @@ def copy_python(prefix: Path) -> None:
     shutil.copy(Path(sys.executable).resolve(), prefix / "bin" / version)
     (prefix / "bin" / "python3").symlink_to(version)
     (prefix / "bin" / "python").symlink_to(version)
+    (prefix / "bin" / "pip").touch()
+    (prefix / "lib" / version / "site-packages" / "pip").mkdir(parents=True)
 
 
 def _uv() -> str:

@@ -67,8 +67,10 @@ class DocumentServer:
 
 
 @contextmanager
-def document_server(instance: DagsterInstance, reporting: ReportingContext | None = None) -> Iterator[DocumentServer]:
-    with http_app(instance, reporting, api_keys=ApiKeys([KEY])) as app:
+def document_server(
+    instance: DagsterInstance, reporting: ReportingContext | None = None, **settings: Any
+) -> Iterator[DocumentServer]:
+    with http_app(instance, reporting, api_keys=ApiKeys([KEY]), **settings) as app:
         server = HttpServer(app, "127.0.0.1", 0)
         server.start()
         yield DocumentServer(instance, Requests(f"http://127.0.0.1:{server.port}"))

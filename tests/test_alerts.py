@@ -58,10 +58,10 @@ def test_metrics_are_known_with_the_labels_that_they_have() -> None:
 @each_alert
 def test_an_alert_says_how_urgent_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"] in ({"severity": "critical"}, {"severity": "warning"})
-    assert set(rule["annotations"]) == {"summary", "description", "runbook"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     assert all(text.endswith(".") for text in (rule["annotations"]["summary"], rule["annotations"]["description"]))
     assert rule["annotations"]["description"].startswith(("Look ", "At 100 "))
-    assert rule["annotations"]["runbook"] == f"docs/operate.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook_url"] == f"docs/operate.md#{rule['alert'].lower()}"
 
 
 @each_alert

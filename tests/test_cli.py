@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
 import pytest
+from command_line import asset_bridge, python
 
 ROOT = Path(__file__).parent.parent
 ROOTS = [str(ROOT / name) for name in ("schemas", "http", "consumer")]
-COMMANDS = ["dev", "serve", "consume", "check", "validate"]
-
-
-def asset_bridge(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return python("-m", "asset_consumer", *arguments, stdin=stdin, **environment)
-
-
-def python(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ASSET_BRIDGE_")}
-    command = [sys.executable, *arguments]
-    return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, env=clean | environment, timeout=60, check=False
-    )
+COMMANDS = ["dev", "serve", "consume", "check", "validate", "report", "schema"]
 
 
 def test_help_names_every_command_and_where_settings_come_from() -> None:

@@ -17,12 +17,14 @@ from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import event_of, runless_entries
 from http_world import http_client
+from jsonschema import Draft202012Validator
 from mock_cluster import Sent, consume_all, produce
 from starlette.testclient import TestClient
 
 from asset_consumer.decode import decode
 from asset_consumer.record import Record
 from asset_events import CheckEvent, InvalidEventError, MaterializationEvent, parse_event
+from asset_events.cloud_event_schema import cloud_event_schema
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
@@ -241,6 +243,18 @@ def test_both_roads_refuse_what_is_no_cloud_event_alike(name: str, client: TestC
     errors = answer.json()["errors"]
     assert errors == [error.as_dict() for error in caught.value.errors]
     assert (errors[0]["code"], errors[0]["path"]) == (code, path)
+
+
+def test_published_schema_takes_and_refuses_the_same_attributes() -> None:
+    schema = Draft202012Validator(cloud_event_schema())
+    (example,) = cloud_event_schema()["examples"]
+    assert parse_event(json.dumps(example).encode(), cloud_event="structured").asset_key == ("warehouse", "orders")
+    assert schema.is_valid(example)
+    attributes = {"/source", "/id", "/specversion", "/type"}
+    refused = [sending for sending, _, path in REFUSED.values() if path in attributes]
+    bodies = [json.loads(sending.value) for sending in refused if "Content-Type" in sending.headers]
+    assert len(bodies) >= 5
+    assert [body for body in bodies if schema.is_valid(body)] == []
 
 
 def test_attribute_that_is_not_utf_8_is_refused_by_both_roads(client: TestClient) -> None:

@@ -23,9 +23,12 @@ def loaded_by(statement: str, unwanted: set[str]) -> str:
 @pytest.mark.parametrize("folder", SOURCES)
 def test_source_roots_are_not_packages(folder: str) -> None:
     assert not (ROOT / folder / "__init__.py").exists()
-    assert [path.name for path in (ROOT / folder).iterdir() if path.is_dir()] == [
-        {"schemas": "asset_events", "http": "asset_reporting", "consumer": "asset_consumer"}[folder]
-    ]
+    packages = {
+        "schemas": ["asset_client", "asset_events"],
+        "http": ["asset_reporting"],
+        "consumer": ["asset_consumer"],
+    }
+    assert sorted(path.name for path in (ROOT / folder).iterdir() if path.is_dir()) == packages[folder]
 
 
 def test_root_http_folder_does_not_shadow_the_standard_library() -> None:
@@ -36,6 +39,15 @@ def test_root_http_folder_does_not_shadow_the_standard_library() -> None:
 def test_the_contract_loads_pydantic_only() -> None:
     heavy = {"dagster", "starlette", "confluent_kafka", "structlog", "click", "yaml", "asset_reporting"}
     assert loaded_by("import asset_events", heavy).split() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "besides"),
+    [("asset_client", set()), ("asset_client.http", {"httpx2"}), ("asset_client.kafka", {"confluent_kafka"})],
+)
+def test_the_client_loads_nothing_but_its_own_transport(module: str, besides: set[str]) -> None:
+    heavy = {"dagster", "starlette", "confluent_kafka", "httpx2", "structlog", "click", "yaml", "asset_reporting"}
+    assert set(loaded_by(f"import {module}", heavy).split()) == besides
 
 
 def test_the_consumers_core_loads_no_http_stack() -> None:

@@ -17,7 +17,7 @@ from asset_consumer.__main__ import EXIT_CONFIG
 from asset_consumer.one_line import one_line
 from asset_consumer.settings_error import SettingsError
 
-_OURS = ("asset_events", "asset_reporting", "asset_consumer")
+_OURS = ("asset_events", "asset_client", "asset_reporting", "asset_consumer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ _COMMANDS = {
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
+    "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
+    "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),
 }
 
 _HELP = """Tell Dagster what happened to assets outside it.

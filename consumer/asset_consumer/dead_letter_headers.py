@@ -11,33 +11,36 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from asset_consumer.record import Headers
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from asset_consumer.record import Headers
 
 PREFIX: Final = "asset-bridge.dlq."
 CONNECT_PREFIX: Final = "__connect.errors."
 FORMAT_VERSION: Final = "1"
 
-FIELDS: Final = (
-    "version",
-    "id",
-    "topic",
-    "partition",
-    "offset",
-    "timestamp",
-    "timestamp_type",
-    "group",
-    "stage",
-    "code",
-    "errors",
-    "attempts",
-    "failed_at",
-    "app",
-    "replays",
-)
-"""The own headers without their prefix, in the order in which they are written."""
+MEANINGS: Final[Mapping[str, str]] = {
+    "version": "Version of this list.",
+    "id": "`topic/partition/offset` of the first failure; stays the same when the record is sent again.",
+    "topic": "Topic of this failure.",
+    "partition": "Partition of this failure.",
+    "offset": "Offset of this failure.",
+    "timestamp": "The record's timestamp, epoch milliseconds; not there if it had none.",
+    "timestamp_type": "`CreateTime`, `LogAppendTime` or `NoTimestampType`.",
+    "group": "Consumer group in which it failed.",
+    "stage": "How far it came: `decode`, `envelope`, `schema`, `target`, `size` or `record`.",
+    "code": "The first error's code: what to filter by.",
+    "errors": 'JSON array of `{"path", "code", "message"}`, never a value of the event.',
+    "attempts": "How often it was tried.",
+    "failed_at": "When it was given up: RFC 3339, UTC.",
+    "app": "Who wrote the letter: name and version.",
+    "replays": "How often the record was sent again from a dead-letter topic, `0` at first.",
+}
+"""What the own headers say, by their names without prefix, in the order in which they are written."""
+
+FIELDS: Final = tuple(MEANINGS)
+"""The own headers without their prefix."""
 
 OPTIONAL: Final = frozenset({"timestamp", "errors"})
 """Not there when the record had no timestamp; when the letter had to be made smaller."""
@@ -50,7 +53,7 @@ CONNECT_FIELDS: Final = ("topic", "partition", "offset", "stage", "exception.cla
 
 _NUMBER = r"0|[1-9][0-9]{0,18}"
 _TOPIC = r"[A-Za-z0-9._-]{1,249}"  # Kafka's own rule for topic names
-_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
+FORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "version": re.compile(FORMAT_VERSION),
     "id": re.compile(rf"({_TOPIC})/({_NUMBER})/({_NUMBER})"),
     "topic": re.compile(_TOPIC),
@@ -145,5 +148,5 @@ def _well_formed(headers: Headers, index: int, field: str) -> str | None:
         text = (headers[index][1] or b"").decode()
     except UnicodeDecodeError:
         return None
-    form = _FORMS.get(field)
+    form = FORMS.get(field)
     return text if form is None or form.fullmatch(text) else None

@@ -236,8 +236,7 @@ class ConsumerLoop:
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
         if self._under_way is not None:
-            done = wait([self._under_way], timeout=self._revoke_wait_s).done
-            for batch in done:
+            for batch in wait([self._under_way], timeout=self._revoke_wait_s).done:
                 if batch.exception() is None:
                     batch.result().advance()
         self._commits.commit_and_wait(self._consumer, lanes)

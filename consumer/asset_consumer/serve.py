@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 from typing import TYPE_CHECKING
 
+from asset_consumer.asyncapi import asyncapi
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
@@ -44,7 +45,7 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
     health = Health(max_beat_age_s=None if settings.http.management_port is None else BEAT_AGE_S)
     health.set("storage", ok=False, reason="waited for")
     with _management(settings, health):
-        waiting = _without_storage(settings, health)
+        waiting = _without_storage(settings, api_keys, health)
         try:
             with open_reporting(settings, stop) as (reporting, workspace):
                 waiting.stop(1.0)
@@ -72,9 +73,14 @@ def _management(settings: Settings, health: Health) -> Generator[None]:
         server.stop(1.0)
 
 
-def _without_storage(settings: Settings, health: Health) -> HttpServer:
+def _without_storage(settings: Settings, api_keys: ApiKeys | None, health: Health) -> HttpServer:
     """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
-    app = create_waiting_app(health, probes=settings.http.management_port is None)
+    app = create_waiting_app(
+        health,
+        secured=api_keys is not None,
+        probes=settings.http.management_port is None,
+        asyncapi=asyncapi(settings.kafka),
+    )
     server = HttpServer(app, settings.http.host, settings.http.port)
     server.start()
     return server
@@ -106,6 +112,7 @@ def start_http(
         max_body_bytes=settings.max_event_bytes,
         max_batch_bytes=settings.http.max_batch_bytes,
         unknown_fields=settings.unknown_fields,
+        asyncapi=asyncapi(settings.kafka),
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     server.start()

@@ -15,6 +15,9 @@ SettingPath: TypeAlias = tuple[str, ...]
 
 PREFIX = "ASSET_BRIDGE_"
 
+API_KEY_VARIABLE = "ASSET_BRIDGE_API_KEY"
+"""The key that `asset-bridge report` sends; no setting, and none of the other commands' business."""
+
 
 def setting_paths(model: type[BaseModel] = Settings, above: SettingPath = ()) -> Iterator[SettingPath]:
     """Every setting's place, in the model's order."""

@@ -12,7 +12,14 @@ from pydantic_settings import EnvSettingsSource, InitSettingsSource
 
 from asset_consumer.librdkafka import property_name
 from asset_consumer.settings import Settings
-from asset_consumer.settings_names import PREFIX, SettingPath, did_you_mean, setting_paths, variable_name
+from asset_consumer.settings_names import (
+    API_KEY_VARIABLE,
+    PREFIX,
+    SettingPath,
+    did_you_mean,
+    setting_paths,
+    variable_name,
+)
 from asset_consumer.settings_problems import SettingsError, Written
 from asset_consumer.settings_yaml import read_yaml
 
@@ -57,7 +64,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[SettingPath, str], list
     found: dict[SettingPath, str] = {}
     problems: list[str] = []
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or environ[name] == "" or _is_service_link(name, environ[name]):
+        if not name.startswith(PREFIX) or environ[name] == "" or _is_no_setting(name, environ[name]):
             continue
         path = known.get(name) or _property_path(name)
         if path is None:
@@ -76,7 +83,9 @@ def _property_path(name: str) -> SettingPath | None:
     return None
 
 
-def _is_service_link(name: str, value: str) -> bool:
+def _is_no_setting(name: str, value: str) -> bool:
+    if name == API_KEY_VARIABLE:
+        return True
     rest = name.removeprefix(PREFIX)
     return bool(_SERVICE_LINK.fullmatch(rest)) or (rest.endswith("PORT") and bool(_SERVICE_URL.match(value)))
 

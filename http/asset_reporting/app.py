@@ -19,6 +19,7 @@ from asset_reporting import metrics
 from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
+from asset_reporting.documents import document_routes
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
     handle_report_asset_materialization_request,
@@ -69,6 +70,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     max_batch_bytes: int = MAX_BATCH_BYTES,
     unknown_fields: UnknownFields = "reject",
     probe_interval_s: float = PROBE_INTERVAL_S,
+    asyncapi: Mapping[str, Any] | None = None,
 ) -> Starlette:
     """Build the application that takes reports over HTTP; its lifespan must run for it to become ready.
 
@@ -84,6 +86,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         max_batch_bytes: Larger requests of many events are.
         unknown_fields: Whether a field outside the contract is an error.
         probe_interval_s: Seconds between two questions to the storage whether it works.
+        asyncapi: What `/asyncapi.json` says of the Kafka side; None serves no such path.
     """
     health = health or Health()
     health.set(CONDITION, ok=False, reason="not asked yet")
@@ -103,7 +106,8 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
             await asyncio.wait(watches)
             await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
-    routes = [*report_routes(context), *(probe_routes(health) if probes else [])]
+    documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
+    routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
     app = _application(routes, guards, _SERVED, lifespan)
     app.state.reporting = HttpReporting(
         reporter,
@@ -120,13 +124,16 @@ def create_management_app(health: Health) -> Starlette:
     return _application(probe_routes(health), [], "GET /livez, /readyz, /metrics", None)
 
 
-def create_waiting_app(health: Health, *, probes: bool = True) -> Starlette:
+def create_waiting_app(
+    health: Health, *, secured: bool = True, probes: bool = True, asyncapi: Mapping[str, Any] | None = None
+) -> Starlette:
     """Build the application that stands in for the report endpoints until the storage answers: a 404 would be final."""
 
     async def not_yet(_: Request) -> Response:
         return unavailable_answer("Dagster's database has not answered yet; nothing was recorded.")
 
-    routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else [])]
+    documents = document_routes(secured=secured, probes=probes, asyncapi=asyncapi)
+    routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
     return _application(routes, [], _SERVED, None)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias, cast
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from asset_events.limits import MAX_ASSET_KEY_CHARS
 from asset_events.refusals import refusal, refusals
-from asset_events.text import NOT_ENCODABLE, is_encodable
+from asset_events.text import NO_NUL, NOT_ENCODABLE, is_encodable
 
 _DOTTED = re.compile(r"[A-Za-z0-9_./]*")
 
@@ -57,8 +57,13 @@ def split_dotted(text: str) -> list[str]:
     return re.split(r"[./]", text)
 
 
+# The ASCII JSON of a key of n components is at least `["` and `"]` and n - 1 times `", "` longer than they are.
+_COMPONENT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_ASSET_KEY_CHARS - 4, "pattern": NO_NUL}
+_COMPONENTS: Final = {"type": "array", "items": _COMPONENT, "minItems": 1, "maxItems": MAX_ASSET_KEY_CHARS // 5}
+
 AssetKey: TypeAlias = Annotated[
     tuple[str, ...],
-    BeforeValidator(check_asset_key, json_schema_input_type=list[str] | str),
+    BeforeValidator(check_asset_key),
+    WithJsonSchema({"anyOf": [_COMPONENTS, _COMPONENT]}),
 ]
 """Components of an asset key: one or more, none empty."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from asset_events.asset_key import AssetKey
 from asset_events.metadata import Metadata
@@ -30,7 +30,13 @@ def check_severity(value: object) -> str:
     return severity
 
 
-Severity: TypeAlias = Annotated[Literal["ERROR", "WARN", "INFO"], BeforeValidator(check_severity)]
+_ANY_CASE: Final = "^([Ee][Rr][Rr][Oo][Rr]|[Ww][Aa][Rr][Nn]|[Ii][Nn][Ff][Oo])$"
+
+Severity: TypeAlias = Annotated[
+    Literal["ERROR", "WARN", "INFO"],
+    BeforeValidator(check_severity),
+    WithJsonSchema({"type": ["string", "null"], "pattern": _ANY_CASE}),
+]
 """How bad a failed check is. Dagster knows no INFO; it is kept here for whoever records the event."""
 
 
@@ -39,12 +45,38 @@ class _Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
-    asset_key: AssetKey
-    partition: Partition | None = None
-    metadata: Metadata = Field(default_factory=dict)
-    description: Description | None = None
-    event_time: Time | None = None
-    idempotency_key: IdempotencyKey | None = None
+    asset_key: AssetKey = Field(
+        description="Which asset: the components of its key, or one string, which is one component and is not split.",
+        examples=[["warehouse", "customers"], "customers"],
+    )
+    partition: Partition | None = Field(
+        default=None,
+        description="Which partition of the asset, as Dagster writes its key.",
+        examples=["2024-01-15", "eu|2024-01-15"],
+    )
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description="What Dagster shows with the event, by name; values are plain, or typed as those of Dagster Pipes.",
+        examples=[{"rows": 1000, "dashboard": {"type": "url", "raw_value": "https://bi.example.com/customers"}}],
+    )
+    description: Description | None = Field(
+        default=None, description="Free text that the UI shows with the event.", examples=["Daily ETL run completed"]
+    )
+    event_time: Time | None = Field(
+        default=None,
+        description="When it happened: RFC 3339 with an offset, or epoch seconds; left out, the time of arrival.",
+        examples=["2024-01-15T10:30:00Z", 1705314600],
+    )
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None,
+        description="The sender's own name for the event, the same when it is sent again: it is recorded once.",
+        examples=["daily-etl/2024-01-15"],
+    )
+
+
+_EVENT_TYPE: Final = "Which of the three events this is; needed unless the endpoint, topic or header says it."
+_DATA_VERSION: Final = "What identifies the content of the asset: equal versions mean equal data."
+_TAGS: Final = "Short labels: keys and values of letters, digits, `_`, `-` and `.`, a key with one optional `prefix/`."
 
 
 class MaterializationEvent(_Event):
@@ -54,26 +86,30 @@ class MaterializationEvent(_Event):
     `event.model_dump_json(exclude_none=True)`. Raises pydantic's `ValidationError`, without values in its message.
     """
 
-    event_type: Literal["asset_materialization"] = "asset_materialization"
-    data_version: DataVersion | None = None
-    tags: Tags = Field(default_factory=dict)
+    event_type: Literal["asset_materialization"] = Field(default="asset_materialization", description=_EVENT_TYPE)
+    data_version: DataVersion | None = Field(default=None, description=_DATA_VERSION, examples=["v1.2.3"])
+    tags: Tags = Field(default_factory=dict, description=_TAGS, examples=[{"team": "data", "acme.org/env": "prod"}])
 
 
 class CheckEvent(_Event):
     """A data quality check of an asset passed or failed."""
 
-    event_type: Literal["asset_check"] = "asset_check"
-    check_name: CheckName
-    passed: bool
-    severity: Severity = "ERROR"
+    event_type: Literal["asset_check"] = Field(default="asset_check", description=_EVENT_TYPE)
+    check_name: CheckName = Field(description="Which check of the asset.", examples=["price_validation"])
+    passed: bool = Field(description="Whether the check passed.", examples=[True])
+    severity: Severity = Field(
+        default="ERROR",
+        description="How bad it is that the check failed: ERROR, WARN or INFO, in any case; INFO is stored as WARN.",
+        examples=["WARN"],
+    )
 
 
 class ObservationEvent(_Event):
     """Something was seen about an asset that did not change. In Dagster it records and triggers nothing."""
 
-    event_type: Literal["asset_observation"] = "asset_observation"
-    data_version: DataVersion | None = None
-    tags: Tags = Field(default_factory=dict)
+    event_type: Literal["asset_observation"] = Field(default="asset_observation", description=_EVENT_TYPE)
+    data_version: DataVersion | None = Field(default=None, description=_DATA_VERSION, examples=["v1.2.3"])
+    tags: Tags = Field(default_factory=dict, description=_TAGS, examples=[{"team": "data", "acme.org/env": "prod"}])
 
 
 AssetEvent: TypeAlias = MaterializationEvent | CheckEvent | ObservationEvent

@@ -52,7 +52,7 @@ def _open(value: JsonValue) -> JsonValue | TypedMetadata:
     return open_envelope(value) if is_envelope(value) else value
 
 
-_Entry: TypeAlias = Annotated[JsonValue | TypedMetadata, PlainValidator(_open, json_schema_input_type=JsonValue)]
+_Entry: TypeAlias = Annotated[JsonValue | TypedMetadata, PlainValidator(_open)]
 
 Metadata: TypeAlias = Annotated[
     dict[str, _Entry],

@@ -19,7 +19,7 @@ from asset_events.typed_metadata import TypedMetadata
 _TEXT: Final = ("text", "url", "path", "md", "null")
 
 # `dagster.TableMetadataSet`: one wrong entry makes the whole set unreadable.
-_TABLE_SET: Final[dict[str, tuple[str, ...]]] = {
+TABLE_SET: Final[dict[str, tuple[str, ...]]] = {
     "dagster/column_schema": ("table_schema", "null"),
     "dagster/column_lineage": ("table_column_lineage", "null"),
     "dagster/row_count": ("int", "null"),
@@ -30,7 +30,7 @@ _TABLE_SET: Final[dict[str, tuple[str, ...]]] = {
 }
 
 # `asset_check_factories/utils.py` of Dagster.
-_TIMES: Final = frozenset(
+TIMES: Final = frozenset(
     {
         "dagster/last_updated_timestamp",
         "dagster/fresh_until_timestamp",
@@ -44,15 +44,15 @@ def check_reserved(metadata: dict[str, JsonValue | TypedMetadata]) -> dict[str, 
     """Return metadata whose reserved entries have Dagster's types; times become typed timestamps."""
     if problems := list(_problems(metadata)):
         raise refusals(problems)
-    return {name: _as_timestamp(value) if name in _TIMES else value for name, value in metadata.items()}
+    return {name: _as_timestamp(value) if name in TIMES else value for name, value in metadata.items()}
 
 
 def _problems(metadata: Mapping[str, JsonValue | TypedMetadata]) -> Iterator[tuple[Location, str]]:
     for name, value in metadata.items():
-        wanted = _TABLE_SET.get(name)
+        wanted = TABLE_SET.get(name)
         if wanted and _kind(value) not in wanted:
             yield (name,), f"must have a value of type {' or '.join(wanted)} here, because Dagster reads this entry"
-        elif name in _TIMES:
+        elif name in TIMES:
             try:
                 _as_timestamp(value)
             except PydanticCustomError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, PlainValidator, WithJsonSchema
 
 from asset_events.asset_key import AssetKey
 from asset_events.refusals import refusal, refusals
@@ -53,7 +53,9 @@ def _check_cell(value: object) -> object:
     return value
 
 
-_Cell: TypeAlias = Annotated[object, PlainValidator(_check_cell)]
+_Cell: TypeAlias = Annotated[
+    object, PlainValidator(_check_cell), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+]
 
 
 def _check_records(records: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -77,6 +79,9 @@ class ColumnDependency(_Strict):
     column_name: str
 
 
+_Dependencies: TypeAlias = Annotated[list[ColumnDependency], FailFast(), Field(json_schema_extra={"uniqueItems": True})]
+
+
 def _check_unique(
     dependencies: Mapping[str, list[ColumnDependency]],
 ) -> Mapping[str, list[ColumnDependency]]:
@@ -89,4 +94,4 @@ def _check_unique(
 class ColumnLineage(_Strict):
     """Which upstream columns each column is made from."""
 
-    deps_by_column: Annotated[dict[str, Annotated[list[ColumnDependency], FailFast()]], AfterValidator(_check_unique)]
+    deps_by_column: Annotated[dict[str, _Dependencies], AfterValidator(_check_unique)]

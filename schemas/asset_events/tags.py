@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from asset_events.json_values import RESERVED_KEYS
 from asset_events.limits import MAX_CODE_VERSION_CHARS, MAX_TAGS
 from asset_events.refusals import Location, refusal, refusals
-from asset_events.text import is_encodable
+from asset_events.text import NO_NUL, is_encodable
 
 # `dagster._utils.tags`: VALID_TAG_KEY_REGEX and VALID_STRICT_TAG_VALUE_REGEX, matched in full: Dagster's `$` lets a
 # trailing newline through.
@@ -76,8 +76,18 @@ def _value_problem(key: str, value: object) -> str | None:
     return None
 
 
-Tags: TypeAlias = Annotated[
-    dict[str, str],
-    BeforeValidator(check_tags, json_schema_input_type=dict[str, str] | None),
-]
+_TAGS_SCHEMA: Final[dict[str, Any]] = {
+    "type": ["object", "null"],
+    "maxProperties": MAX_TAGS,
+    "propertyNames": {
+        "pattern": f"^{_KEY.pattern}$",
+        "not": {"anyOf": [{"enum": sorted(RESERVED_KEYS)}, {"pattern": f"^({'|'.join(_DAGSTERS_OWN)})"}]},
+    },
+    "properties": {
+        CODE_VERSION: {"type": "string", "minLength": 1, "maxLength": MAX_CODE_VERSION_CHARS, "pattern": NO_NUL}
+    },
+    "additionalProperties": {"type": "string", "pattern": f"^{_VALUE.pattern}$"},
+}
+
+Tags: TypeAlias = Annotated[dict[str, str], BeforeValidator(check_tags), WithJsonSchema(_TAGS_SCHEMA)]
 """Short labels of an event."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -15,6 +15,9 @@ from asset_events.limits import (
     MAX_PARTITION_BYTES,
 )
 from asset_events.refusals import refusal
+
+NO_NUL: Final = r"^[^\u0000]*$"
+"""What a regular expression says of a string without NUL."""
 
 NOT_ENCODABLE = "must be encodable as UTF-8: it holds a lone surrogate"
 
@@ -53,21 +56,21 @@ def check_length(text: str, *, limit: int, unit: Literal["bytes", "characters"])
 Partition: TypeAlias = Annotated[
     str,
     AfterValidator(partial(check_identifier, limit=MAX_PARTITION_BYTES, unit="bytes")),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_PARTITION_BYTES}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_PARTITION_BYTES, "pattern": NO_NUL}),
 ]
 """A partition key, as Dagster writes it (`2024-01-15`, `us|2024-01-15`)."""
 
 CheckName: TypeAlias = Annotated[
     str,
     AfterValidator(partial(check_identifier, limit=MAX_CHECK_NAME_CHARS, unit="characters")),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CHECK_NAME_CHARS}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CHECK_NAME_CHARS, "pattern": NO_NUL}),
 ]
 """The name of a check of one asset."""
 
 DataVersion: TypeAlias = Annotated[
     str,
     AfterValidator(partial(check_identifier, limit=MAX_DATA_VERSION_BYTES, unit="bytes")),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_DATA_VERSION_BYTES}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_DATA_VERSION_BYTES, "pattern": NO_NUL}),
 ]
 """What identifies the content of an asset: equal versions mean equal data."""
 
@@ -81,6 +84,6 @@ Description: TypeAlias = Annotated[
 IdempotencyKey: TypeAlias = Annotated[
     str,
     AfterValidator(partial(check_identifier, limit=MAX_IDEMPOTENCY_KEY_CHARS, unit="characters")),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_CHARS}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_CHARS, "pattern": NO_NUL}),
 ]
 """The sender's own name for one event, the same each time that event is sent."""

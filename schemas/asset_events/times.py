@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from asset_events.limits import MAX_TIME_S
 from asset_events.refusals import refusal
@@ -42,5 +42,17 @@ def _seconds(text: str) -> float:
         raise refusal(_FORM) from None
 
 
-Time: TypeAlias = Annotated[float, BeforeValidator(check_time, json_schema_input_type=float | str)]
+# The same, with the digits that months, hours and so on can have. Which days a month has, and on which side of the
+# first and the last midnight an offset puts a time, is beyond a regular expression.
+_DATES: Final = r"(1969-12-31|(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|3000-01-01)"
+_HOUR: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+TIME_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": MAX_TIME_S},
+        {"type": "string", "pattern": rf"^{_DATES}[Tt ]{_HOUR}:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]{_HOUR})$"},
+    ]
+}
+
+Time: TypeAlias = Annotated[float, BeforeValidator(check_time), WithJsonSchema(TIME_SCHEMA)]
 """A point in time, in epoch seconds."""

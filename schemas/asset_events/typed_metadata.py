@@ -7,12 +7,12 @@ a number is a point in time. Raw values are checked so that Dagster's `metadata_
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Generic, TypeGuard, TypeVar, cast
+from typing import Annotated, Final, Generic, TypeAlias, TypeGuard, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainValidator, WithJsonSchema
 
 from asset_events.asset_key import check_asset_key
-from asset_events.limits import MAX_TIME_S
+from asset_events.limits import MAX_ASSET_KEY_CHARS, MAX_INTEGER, MAX_TIME_S
 from asset_events.refusals import refusal, refusals
 from asset_events.table_metadata import ColumnLineage, Table, TableSchema
 
@@ -57,13 +57,30 @@ def _check_timestamp(value: float) -> float:
     return value
 
 
-_ENVELOPES: Final[dict[str, type[BaseModel]]] = {
-    "asset": _Envelope[Annotated[str, AfterValidator(_check_path)]],
+_Path: TypeAlias = Annotated[
+    str,
+    AfterValidator(_check_path),
+    WithJsonSchema(
+        {"type": "string", "maxLength": MAX_ASSET_KEY_CHARS - 4, "pattern": r"^[^/\u0000]+(/[^/\u0000]+)*$"}
+    ),
+]
+_Timestamp: TypeAlias = Annotated[
+    float,
+    AfterValidator(_check_timestamp),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": -MAX_TIME_S, "exclusiveMaximum": MAX_TIME_S}),
+]
+_Integer: TypeAlias = Annotated[
+    int, WithJsonSchema({"type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER})
+]
+_Json: TypeAlias = Annotated[object, PlainValidator(_check_json), WithJsonSchema({"type": ["object", "array"]})]
+
+ENVELOPES: Final[dict[str, type[BaseModel]]] = {
+    "asset": _Envelope[_Path],
     "bool": _Envelope[bool],
     "dagster_run": _Envelope[str],
     "float": _Envelope[float],
-    "int": _Envelope[int],
-    "json": _Envelope[Annotated[object, PlainValidator(_check_json)]],
+    "int": _Envelope[_Integer],
+    "json": _Envelope[_Json],
     "md": _Envelope[str],
     "notebook": _Envelope[str],
     "null": _Envelope[None],
@@ -72,11 +89,12 @@ _ENVELOPES: Final[dict[str, type[BaseModel]]] = {
     "table_column_lineage": _Envelope[ColumnLineage],
     "table_schema": _Envelope[TableSchema],
     "text": _Envelope[str],
-    "timestamp": _Envelope[Annotated[float, AfterValidator(_check_timestamp)]],
+    "timestamp": _Envelope[_Timestamp],
     "url": _Envelope[str],
 }
+"""The model of each type's envelope."""
 
-METADATA_TYPES: Final = (INFERRED, *sorted(_ENVELOPES))
+METADATA_TYPES: Final = (INFERRED, *sorted(ENVELOPES))
 """Every type an envelope may name."""
 
 
@@ -90,9 +108,9 @@ def open_envelope(envelope: dict[str, JsonValue]) -> JsonValue | TypedMetadata:
     kind, raw_value = envelope["type"], envelope["raw_value"]
     if kind == INFERRED:
         return raw_value
-    if not isinstance(kind, str) or kind not in _ENVELOPES:
+    if not isinstance(kind, str) or kind not in ENVELOPES:
         raise refusals([(("type",), f"must have one of these as type: {', '.join(METADATA_TYPES)}")])
-    _ENVELOPES[kind].model_validate(envelope)
+    ENVELOPES[kind].model_validate(envelope)
     if kind in ("float", "timestamp"):
         # Dagster takes no int for a float; a JSON writer may well have dropped the ".0".
         raw_value = float(cast("float", raw_value))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from importlib.metadata import metadata, version
 from typing import Any
 
 import jsonschema
@@ -43,10 +45,22 @@ def test_schema_is_a_schema_and_knows_every_setting_that_a_release_may_give() ->
     assert not known & by_the_chart
 
 
-def test_every_value_is_explained_or_speaks_for_itself() -> None:
+def test_the_chart_says_what_artifact_hub_reads() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    assert chart["version"] == chart["appVersion"] == version("dagster-asset-bridge")
+    assert chart["annotations"]["artifacthub.io/license"] == metadata("dagster-asset-bridge")["License-Expression"]
+    changes = yaml.safe_load(chart["annotations"]["artifacthub.io/changes"])
+    assert changes
+    for change in changes:
+        assert set(change) == {"kind", "description"}
+        assert change["kind"] in {"added", "changed", "deprecated", "removed", "fixed", "security"}
+
+
+def test_every_value_is_explained() -> None:
     table = (CHART / "README.md").read_text("utf-8")
-    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*) \| (.*) \|$", table, re.MULTILINE)
     assert len(rows) > 150
+    assert [name for name, _, meaning in rows if not meaning.endswith(".")] == []
     assert json.dumps({"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}) in table
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import chart_custom_resources as custom_resources
+import chart_reach_rules as reach
 import chart_rules as rules
 import kubernetes_validate
 import pytest
@@ -24,6 +25,7 @@ from rights import GROUP, READ, WRITE
 from asset_consumer.serve import STOP_S
 from asset_consumer.settings import Settings
 from asset_consumer.settings_sources import load_settings
+from asset_consumer.topics import HEADROOM_BYTES
 
 pytestmark = pytest.mark.deploy
 
@@ -121,7 +123,7 @@ def test_chart_asks_for_the_oldest_kubernetes_that_is_tried() -> None:
 
 @each_set
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.__name__)
-def test_objects_fit_each_other(values: Values, rule: Callable[[Rendered], rules.Problems]) -> None:
+def test_objects_fit_each_other(values: Values, rule: Callable[[Rendered], reach.Problems]) -> None:
     assert list(rule(render(values))) == []
 
 
@@ -153,9 +155,8 @@ def test_a_check_before_needs_nothing_of_the_release(values: Values, tmp_path: P
     early = [
         one for one in rendered.documents if "pre-" in one["metadata"].get("annotations", {}).get("helm.sh/hook", "")
     ]
-    if early:
-        (job,) = [one for one in early if one["kind"] == "Job"]
-        lay_out(Rendered(tuple(early)), job["metadata"]["name"], "check", tmp_path, FOREIGN)
+    for name in Rendered(tuple(early)).of_kind("Job"):
+        lay_out(Rendered(tuple(early)), name, "check", tmp_path / name, FOREIGN)
 
 
 @each_set
@@ -176,7 +177,13 @@ def test_topics_group_and_brokers_are_told_alike_everywhere(values: Values, tmp_
     made = {one["spec"]["topicName"]: one["spec"] for one in rendered.of_kind("KafkaTopic").values()}
     assert set(made) in (set(), topics | dead)
     for topic in dead & set(made):
-        assert made[topic]["config"]["max.message.bytes"] >= 1_048_588 + 65_536
+        largest = max(made[one]["config"].get("max.message.bytes", 1_048_588) for one in topics)
+        assert (
+            made[topic]["config"]["max.message.bytes"]
+            >= max(largest, rendered.config("consumer").get("max_event_bytes", 0)) + HEADROOM_BYTES
+        )
+    for topic in made.values():
+        assert topic["config"]["min.insync.replicas"] <= topic["replicas"]
     for user in rendered.of_kind("KafkaUser").values():
         granted = {acl["resource"]["name"]: set(acl["operations"]) for acl in user["spec"]["authorization"]["acls"]}
         assert granted == {
@@ -189,15 +196,22 @@ def test_topics_group_and_brokers_are_told_alike_everywhere(values: Values, tmp_
 @pytest.mark.parametrize(
     ("kind", "spoil", "rule"),
     [
-        ("Deployment", lambda one: one["spec"]["selector"]["matchLabels"].update(a="b"), rules.selectors_match),
-        ("Service", lambda one: one["spec"]["selector"].pop("app.kubernetes.io/component"), rules.selectors_match),
+        ("Deployment", lambda one: one["spec"]["selector"]["matchLabels"].update(a="b"), reach.selectors_match),
+        ("Service", lambda one: one["spec"]["selector"].pop("app.kubernetes.io/component"), reach.selectors_match),
         ("Deployment", lambda one: one["spec"].update(replicas=1), rules.scaled_is_there),
         ("ScaledObject", lambda one: one["spec"]["scaleTargetRef"].update(name="x"), rules.scaled_is_there),
-        ("Service", lambda one: one["spec"]["ports"][0].update(targetPort="web"), rules.ports_exist),
-        ("Deployment", lambda one: _container(one)["ports"][0].update(containerPort=99999), rules.ports_exist),
-        ("Deployment", lambda one: _container(one)["ports"][0].update(name="a" * 16), rules.ports_exist),
-        ("Deployment", lambda one: _probe(one).update(path="/healthz"), rules.probes_are_served),
-        ("Deployment", lambda one: _probe(one).update(path="/readyz"), rules.probes_are_served),
+        ("Service", lambda one: one["spec"]["ports"][0].update(targetPort="web"), reach.ports_exist),
+        ("Deployment", lambda one: _container(one)["ports"][0].update(containerPort=99999), reach.ports_exist),
+        ("Deployment", lambda one: _container(one)["ports"][0].update(name="a" * 16), reach.ports_exist),
+        ("Deployment", lambda one: _probe(one).update(path="/healthz"), reach.probes_are_served),
+        ("Deployment", lambda one: _probe(one).update(path="/readyz"), reach.probes_are_served),
+        ("Deployment", lambda one: _probe(one, "readiness").update(path="/livez"), reach.probes_are_served),
+        ("Deployment", lambda one: _container(one)["ports"][0].update(containerPort=81), reach.pods_listen),
+        ("Service", lambda one: one["spec"]["ports"][0].update(targetPort="management"), reach.pods_listen),
+        ("Deployment", lambda one: one["spec"]["strategy"].update(type="Recreate"), rules.strategies_are_whole),
+        ("NetworkPolicy", lambda one: one["spec"]["podSelector"]["matchLabels"].update(a="b"), reach.policies_cover),
+        ("Job", lambda one: one["metadata"].pop("annotations"), reach.policies_cover),
+        ("Pod", lambda one: one["metadata"]["labels"].pop("app.kubernetes.io/component"), reach.policies_cover),
         ("Deployment", lambda one: _container(one)["resources"]["requests"].update(memory="1Gi"), rules.requests_fit),
         ("Deployment", lambda one: _container(one)["volumeMounts"].pop(), rules.volumes_and_mounts_match),
         ("Deployment", lambda one: _container(one)["args"].insert(1, "--verbose"), rules.commands_exist),
@@ -208,7 +222,7 @@ def test_topics_group_and_brokers_are_told_alike_everywhere(values: Values, tmp_
     ],
 )  # fmt: skip
 def test_each_rule_sees_what_breaks_it(
-    kind: str, spoil: Callable[[Any], None], rule: Callable[[Rendered], rules.Problems]
+    kind: str, spoil: Callable[[Any], None], rule: Callable[[Rendered], reach.Problems]
 ) -> None:
     documents = copy.deepcopy(render(EVERYTHING).documents)
     assert list(rule(Rendered(documents))) == []
@@ -226,8 +240,8 @@ def test_a_reference_to_what_is_not_there_is_seen(tmp_path: Path) -> None:
 @each_set
 def test_no_secret_is_in_a_config_map(values: Values) -> None:
     for config_map in render(values).of_kind("ConfigMap").values():
-        content = config_map.get("data", {}).get("config.yaml", "")
-        assert not re.search(r"password: (?!/)|secret: (?!/)", content)
+        for content in config_map.get("data", {}).values():
+            assert not re.search(r"(password|secret): (?!/)\S", content)
 
 
 def _pod(owner: dict[str, Any]) -> dict[str, Any]:
@@ -240,6 +254,6 @@ def _container(owner: dict[str, Any]) -> dict[str, Any]:
     return container
 
 
-def _probe(owner: dict[str, Any]) -> dict[str, Any]:
-    probe: dict[str, Any] = _container(owner)["livenessProbe"]["httpGet"]
+def _probe(owner: dict[str, Any], name: str = "liveness") -> dict[str, Any]:
+    probe: dict[str, Any] = _container(owner)[f"{name}Probe"]["httpGet"]
     return probe

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 import yaml
 from chart_pods import Foreign, LaidOut, lay_out
 from chart_value_sets import HTTP, LEAST, Values, merged
-from charts import render
+from charts import notes, render
 from consuming import committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
@@ -41,31 +44,35 @@ def foreign(home: Path) -> Foreign:
     )
 
 
-def values(kafka: RealBroker, **ports: int) -> Values:
-    """As an operator gives them; several pods share one machine here, and must not share ports."""
-    topics = {"bootstrap_servers": kafka.bootstrap, "group_id": kafka.group, "topics": [kafka.topic]}
-    own = [{"name": f"ASSET_BRIDGE_{name}", "value": str(port)} for name, port in ports.items()]
+def values(bootstrap: str, **kafka: Any) -> Values:
+    """As an operator gives them."""
     return merged(
         LEAST,
         HTTP,
         {
-            "config": {"kafka": topics},
+            "config": {"kafka": {"bootstrap_servers": bootstrap, **kafka}},
             "dagster": {"postgresql": {"existingSecret": "dagster-postgresql-secret"}},
-            "consumer": {"extraEnv": own},
-            "http": {"extraEnv": own},
         },
     )
 
 
+def of(kafka: RealBroker) -> Values:
+    return values(kafka.bootstrap, group_id=kafka.group, topics=[kafka.topic])
+
+
 @contextmanager
-def started(container: LaidOut) -> Iterator[subprocess.Popen[str]]:
-    """The image's command with a container's arguments; root is left without its power over folders."""
+def started(container: LaidOut, **ports: int) -> Iterator[subprocess.Popen[str]]:
+    """The image's command with a container's arguments; root is left without its power over folders.
+
+    Several pods share one machine here, and must not share ports.
+    """
+    own = {f"ASSET_BRIDGE_{name}": str(port) for name, port in ports.items()}
     powerless = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.getuid() == 0 else []
     locked = container.folder / "locked"
     locked.mkdir(mode=0o555)
     process = subprocess.Popen(
         [*powerless, sys.executable, "-m", "asset_consumer", *container.arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **container.environment},
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **container.environment, **own},
         cwd=locked,
         stdout=subprocess.PIPE,
         text=True,
@@ -92,12 +99,12 @@ def test_consumer_of_the_chart_records_events_and_dead_letters(
     kafka: RealBroker, postgresql: Database, tmp_path: Path
 ) -> None:
     topics, home, port = two_topics(kafka), postgresql.new_home(), free_port()
-    rendered = render(values(kafka, MANAGEMENT__PORT=port))
+    rendered = render(of(kafka))
     pod = rendered.one("Deployment", "-consumer")
     container = lay_out(rendered, pod["metadata"]["name"], "consumer", tmp_path, foreign(home))
     produce(topics.bootstrap, topics.topic, EVENT, BAD, EVENT)
 
-    with started(container) as process:
+    with started(container, MANAGEMENT__PORT=port) as process:
         eventually(lambda: answers(port, "/readyz"), START_S)
         eventually(lambda: sum(offset for offset in committed_offsets(topics, 2) if offset > 0) == 3)
         assert answers(port, "/livez")
@@ -114,11 +121,11 @@ def test_http_of_the_chart_takes_posts_with_a_key_and_shows_probes_elsewhere(
     kafka: RealBroker, postgresql: Database, tmp_path: Path
 ) -> None:
     home, port, apart = postgresql.new_home(), free_port(), free_port()
-    rendered = render(values(kafka, HTTP__PORT=port, HTTP__MANAGEMENT_PORT=apart))
+    rendered = render(of(kafka))
     pod = rendered.one("Deployment", "-http")
     container = lay_out(rendered, pod["metadata"]["name"], "http", tmp_path, foreign(home))
 
-    with started(container) as process:
+    with started(container, HTTP__PORT=port, HTTP__MANAGEMENT_PORT=apart) as process:
         eventually(lambda: answers(apart, "/readyz"), START_S)
         url = f"http://127.0.0.1:{port}/report_asset_materialization/from/http"
         assert requests.post(url, timeout=10).status_code == 401
@@ -131,6 +138,22 @@ def test_http_of_the_chart_takes_posts_with_a_key_and_shows_probes_elsewhere(
         assert [event.asset_key.to_user_string() for event in runless_events(instance)] == ["from/http"]
 
 
+def test_notes_ask_a_pod_why_it_is_not_ready(postgresql: Database, tmp_path: Path) -> None:
+    given, port = values(f"127.0.0.1:{free_port()}"), free_port()  # where no broker is
+    (command,) = re.findall(r"python -c '([^']+)'", notes(given))
+    rendered = render(given)
+    pod = rendered.one("Deployment", "-consumer")["metadata"]["name"]
+    container = lay_out(rendered, pod, "consumer", tmp_path, foreign(postgresql.new_home()))
+
+    asks = [sys.executable, "-c", command.replace("8081", str(port))]
+    with started(container, MANAGEMENT__PORT=port):
+        eventually(lambda: answers(port, "/livez"), START_S)
+        assert not answers(port, "/readyz")
+        told = subprocess.run(asks, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert json.loads(told.stdout)["conditions"]["assignment"]["reason"]
+
+
 @pytest.mark.parametrize("topics_exist", [True, False])
 def test_test_pod_passes_where_all_is_well_and_fails_where_a_topic_is_missing(
     kafka: RealBroker,
@@ -140,8 +163,8 @@ def test_test_pod_passes_where_all_is_well_and_fails_where_a_topic_is_missing(
 ) -> None:
     if topics_exist:
         two_topics(kafka)
-    rendered = render(values(kafka))
-    pod = rendered.one("Pod", "-test")
+    rendered = render(of(kafka))
+    pod = rendered.one("Pod", "-test-consumer")
     container = lay_out(rendered, pod["metadata"]["name"], "check", tmp_path, foreign(postgresql.new_home()))
     with started(container) as process:
         assert process.wait(START_S) == (0 if topics_exist else 78)

@@ -42,6 +42,7 @@ def test_it_becomes_healthy_records_causes_a_run_and_stops(scratch: Path) -> Non
     seen = json.loads(answer.stdout)
     assert seen["posted"] == "success"
     assert "SUCCESS" in seen["runs"]
+    assert seen["exceptions"] == []
     assert seen["dead_letters"] != []
     assert seen["stopped"].pop("kafka") == 143  # how a JVM ends at SIGTERM
     assert set(seen["stopped"].values()) == {0}

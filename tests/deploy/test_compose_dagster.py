@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from itertools import islice
 from types import ModuleType
 
 import pytest
-from compose_file import EXAMPLES, environment
+from compose_file import EXAMPLES, environment, every_service, mounts, options
 from dagster import AssetCheckKey, AssetKey, AssetSelection, DagsterInstance, DefaultSensorStatus, Definitions
 from dagster import evaluate_automation_conditions as evaluate
 from dagster._core.definitions.automation_condition_sensor_definition import AutomationConditionSensorDefinition
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster_postgres import DagsterPostgresStorage
 from http_world import http_client
 
@@ -98,7 +101,20 @@ def test_dagster_takes_the_instances_file(monkeypatch: pytest.MonkeyPatch) -> No
         ref = InstanceRef.from_dir(str(EXAMPLES), overrides=config)
         assert ref.storage_data is not None
         assert ref.storage_data.class_name == DagsterPostgresStorage.__name__
+        assert set(re.findall(r"\bDAGSTER_\w+", ref.storage_data.config_yaml)) <= environment(name).keys()
         assert ref.local_artifact_storage.base_dir == "/opt/dagster/storage"
+        assert ref.compute_logs_data.config_dict == {"base_dir": "/opt/dagster/storage"}
+
+
+def test_dagster_finds_its_code_location() -> None:
+    (origin,) = location_origins_from_yaml_paths([str(EXAMPLES / "workspace.yaml")])
+    assert isinstance(origin, GrpcServerCodeLocationOrigin)
+    said = options(every_service()[origin.host]["command"])
+    assert said["--port"] == str(origin.port)
+    assert mounts(origin.host)[said["--python-file"]] == "./examples/compose/definitions.py"
+    for name in ("webserver", "daemon"):
+        workspace = options(every_service()[name]["command"])["--workspace"]
+        assert mounts(name)[workspace] == "./examples/compose/workspace.yaml"
 
 
 def test_the_load_is_valid_but_for_each_tenth() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from dockerfile import assignments, read_stages
+import yaml
+from charts import CHART
+from dockerfile import assignments, read_stages, variables
 from dockerless import PROJECT, USER, copy_context
 from missing import missing
+from packaging.requirements import Requirement
 
 pytestmark = pytest.mark.deploy
 
@@ -50,10 +54,36 @@ def test_the_bridge_is_what_is_built_where_no_target_is_named() -> None:
     assert list(read_stages(DOCKERFILE))[-1] == "bridge"
 
 
-def test_the_version_is_the_projects() -> None:
+def test_the_labels_are_the_projects() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
-    arguments = [assignments(text, {}) for text in read_stages(DOCKERFILE)["bridge"].all("ARG")]
-    assert {"VERSION": project["version"]} in arguments
+    bridge = read_stages(DOCKERFILE)["bridge"]
+    given = {name: value for text in bridge.all("ARG") for name, value in assignments(text, {}).items()}
+    assert given == {"VERSION": project["version"], "REVISION": "unknown"}
+    (labels,) = [assignments(text, given | {"REVISION": "abc"}) for text in bridge.all("LABEL")]
+    assert labels.pop("org.opencontainers.image.description")
+    assert labels == {
+        "org.opencontainers.image.title": "asset-bridge",
+        "org.opencontainers.image.licenses": project["license"],
+        "org.opencontainers.image.version": project["version"],
+        "org.opencontainers.image.revision": "abc",
+    }
+
+
+def test_the_environment_is_what_the_chart_and_the_logs_count_on() -> None:
+    told = variables(read_stages(DOCKERFILE)["base"])
+    assert told["DAGSTER_HOME"] == yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["dagster"]["home"]
+    assert told["PYTHONUNBUFFERED"] == "1", "a line would wait for others before it is seen"
+    assert told["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+def test_uv_installs_for_the_pythons_own_image() -> None:
+    stages = read_stages(DOCKERFILE)
+    assert stages["build"].base == stages["base"].base
+    assert stages["base"].base.endswith("-slim-bookworm"), "wheels are for this C library"
+    told = variables(stages["build"])
+    assert (told["UV_PYTHON_DOWNLOADS"], told["UV_PYTHON_PREFERENCE"]) == ("never", "only-system")
+    (allowed,) = re.findall(r"'(uv[^']+)'", (PROJECT / "Makefile").read_text("utf-8"))
+    assert stages["uv"].base.partition(":")[2] in Requirement(allowed).specifier
 
 
 def test_both_images_run_as_a_number_and_end_at_a_signal() -> None:
@@ -64,6 +94,7 @@ def test_both_images_run_as_a_number_and_end_at_a_signal() -> None:
         assert stages[name].base == "base"
         assert {"USER", "STOPSIGNAL", "HEALTHCHECK", "RUN"} & {word for word, _ in stages[name].instructions} == set()
     assert stages["bridge"].all("ENTRYPOINT") == ['["asset-bridge"]']
+    assert stages["bridge"].all("CMD") == ['["--help"]']
 
 
 def test_every_install_is_that_of_the_lock() -> None:

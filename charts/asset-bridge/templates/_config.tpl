@@ -10,15 +10,15 @@
 {{- if $files -}}{{- $_ := set $kafka "librdkafka_files" $files -}}{{- end -}}
 {{- $_ := set $config "kafka" $kafka -}}
 {{- $_ := unset $config "http" -}}
-{{- $_ := set $config "management" (dict "host" "0.0.0.0" "port" 8081) -}}
+{{- $_ := set $config "management" (dict "host" .root.Values.bindAddress "port" 8081) -}}
 {{- else -}}
-{{- $http := merge (dict "host" "0.0.0.0" "port" 3000 "management_port" 8081) (default dict $config.http) -}}
+{{- $http := merge (dict "host" .root.Values.bindAddress "port" 3000 "management_port" 8081) (default dict $config.http) -}}
 {{- if .root.Values.http.auth.existingSecret -}}
 {{- $_ := set $http "api_keys_file" "/etc/asset-bridge/api-keys/keys" -}}
 {{- end -}}
 {{- $_ := set $config "http" $http -}}
 {{- $_ := unset $config "kafka" -}}
-{{- $_ := set $config "management" (dict "host" "0.0.0.0") -}}
+{{- $_ := set $config "management" (dict "host" .root.Values.bindAddress) -}}
 {{- end -}}
 {{- if .root.Values.dagster.workspace.existingConfigMap -}}
 {{- $_ := set $config "targets" (merge (dict "workspace" "/etc/asset-bridge/workspace/workspace.yaml") (default dict $config.targets)) -}}
@@ -100,7 +100,7 @@
 {{- $given := dig "kafka" "topics" "dagster.asset-events" .Values.config -}}
 {{- $names := list -}}
 {{- if kindIs "string" $given -}}
-{{- range splitList "," $given -}}{{- $names = append $names (trim .) -}}{{- end -}}
+{{- range splitList "," $given -}}{{- with trim . -}}{{- $names = append $names . -}}{{- end -}}{{- end -}}
 {{- else -}}
 {{- range $given -}}
 {{- if kindIs "string" . -}}{{- $names = append $names . -}}{{- else -}}{{- $names = append $names .name -}}{{- end -}}
@@ -113,6 +113,25 @@
 {{- dig "kafka" "group_id" "asset-bridge" .Values.config -}}
 {{- end -}}
 
-{{- define "asset-bridge.deadLetterTemplate" -}}
-{{- dig "kafka" "dead_letter_topic" "{topic}.dlq" .Values.config -}}
+{{/* The dead-letter topics as a list of names, each once. */}}
+{{- define "asset-bridge.deadLetters" -}}
+{{- $template := dig "kafka" "dead_letter_topic" "{topic}.dlq" .Values.config -}}
+{{- $names := list -}}
+{{- range (include "asset-bridge.topics" . | fromYaml).names -}}{{- $names = append $names (replace "{topic}" . $template) -}}{{- end -}}
+{{- toYaml (dict "names" (uniq $names)) -}}
+{{- end -}}
+
+{{/* A topic's configuration in Strimzi, of (dict "root" $ "dead" true): given, or what fits replicas and `max_event_bytes`. */}}
+{{- define "asset-bridge.topicConfig" -}}
+{{- $strimzi := .root.Values.strimzi.topics -}}
+{{- $derived := dict "min.insync.replicas" (max 1 (sub (int64 $strimzi.replicas) 1)) -}}
+{{- $largest := int64 (dig "max_event_bytes" 1048576 .root.Values.config) -}}
+{{- if gt $largest 1048576 -}}{{- $_ := set $derived "max.message.bytes" (add $largest 12) -}}{{- end -}}
+{{- $config := merge (dict) (default dict $strimzi.config) $derived -}}
+{{- if .dead -}}
+{{- /* A letter is larger than its record by its headers; 1048588 is Kafka's own limit. */ -}}
+{{- $_ := set $derived "max.message.bytes" (add (int64 (get $config "max.message.bytes" | default 1048588)) 65536) -}}
+{{- $config = merge (dict) (default dict $strimzi.deadLetterConfig) $derived -}}
+{{- end -}}
+{{- toYaml $config -}}
 {{- end -}}

@@ -8,33 +8,30 @@ metadata:
   {{- include "asset-bridge.metadata" (merge (dict "name" .component "annotations" $values.annotations) .) | nindent 2 }}
 spec:
   {{- if eq $values.autoscaling.kind "none" }}
-  replicas: {{ $values.replicas }}
+  replicas: {{ int64 $values.replicas }}
   {{- end }}
-  minReadySeconds: {{ $values.minReadySeconds }}
-  revisionHistoryLimit: {{ $values.revisionHistoryLimit }}
+  minReadySeconds: {{ int64 $values.minReadySeconds }}
+  revisionHistoryLimit: {{ int64 $values.revisionHistoryLimit }}
   strategy:
-    {{- toYaml $values.strategy | nindent 4 }}
+    {{- eq $values.strategy.type "Recreate" | ternary (omit $values.strategy "rollingUpdate") $values.strategy | toYaml | nindent 4 }}
   selector:
     matchLabels:
       {{- include "asset-bridge.selector" . | nindent 6 }}
   template:
     metadata:
       labels:
-        {{- merge (include "asset-bridge.labels" . | fromYaml) $values.podLabels | toYaml | nindent 8 }}
+        {{- include "asset-bridge.podLabels" . | nindent 8 }}
       annotations:
         # A change of the settings starts new pods.
         checksum/config: {{ include "asset-bridge.config" . | sha256sum }}
         checksum/dagster: {{ $root.Values.dagster.instance.config | toYaml | sha256sum }}
-        {{- with merge (dict) $values.podAnnotations $root.Values.commonAnnotations }}
+        {{- with include "asset-bridge.podAnnotations" . | fromYaml }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
       {{- $account := include "asset-bridge.serviceAccountName" $root }}
       {{- include "asset-bridge.podBasics" (merge (dict "serviceAccountName" $account) .) | nindent 6 }}
-      terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-      {{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
-      {{- end }}
+      terminationGracePeriodSeconds: {{ int64 $values.terminationGracePeriodSeconds }}
       {{- with $values.affinity }}
       affinity:
         {{- toYaml . | nindent 8 }}
@@ -51,18 +48,6 @@ spec:
               {{- include "asset-bridge.selector" . | nindent 14 }}
           matchLabelKeys: [pod-template-hash]
         {{- end }}
-      {{- with $values.hostAliases }}
-      hostAliases:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.dnsConfig }}
-      dnsConfig:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.initContainers }}
-      initContainers:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
       containers:
         - name: {{ .component }}
           {{- include "asset-bridge.containerBasics" $root | nindent 10 }}
@@ -94,7 +79,7 @@ spec:
           {{- if and (eq .component "http") (gt (int $values.preStopSeconds) 0) }}
           lifecycle:
             preStop:
-              sleep: {seconds: {{ $values.preStopSeconds }}}
+              sleep: {seconds: {{ int64 $values.preStopSeconds }}}
           {{- end }}
           resources:
             {{- toYaml $values.resources | nindent 12 }}

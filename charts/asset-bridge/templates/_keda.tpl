@@ -13,10 +13,10 @@ metadata:
 spec:
   scaleTargetRef:
     {{- toYaml .target | nindent 4 }}
-  minReplicaCount: {{ $scaling.minReplicas }}
-  maxReplicaCount: {{ $scaling.maxReplicas }}
-  pollingInterval: {{ $scaling.keda.pollingInterval }}
-  cooldownPeriod: {{ $scaling.keda.cooldownPeriod }}
+  minReplicaCount: {{ int64 $scaling.minReplicas }}
+  maxReplicaCount: {{ int64 $scaling.maxReplicas }}
+  pollingInterval: {{ int64 $scaling.keda.pollingInterval }}
+  cooldownPeriod: {{ int64 $scaling.keda.cooldownPeriod }}
   triggers:
     {{- range (include "asset-bridge.topics" $root | fromYaml).names }}
     - type: kafka
@@ -24,15 +24,17 @@ spec:
         bootstrapServers: {{ $root.Values.config.kafka.bootstrap_servers | quote }}
         consumerGroup: {{ include "asset-bridge.groupId" $root | quote }}
         topic: {{ . | quote }}
-        lagThreshold: {{ $scaling.keda.lagThreshold | toString | quote }}
-        activationLagThreshold: {{ $scaling.keda.activationLagThreshold | toString | quote }}
+        lagThreshold: {{ $scaling.keda.lagThreshold | int64 | toString | quote }}
+        activationLagThreshold: {{ $scaling.keda.activationLagThreshold | int64 | toString | quote }}
         offsetResetPolicy: {{ dig "kafka" "start" "earliest" $root.Values.config | replace "error" "latest" | quote }}
         excludePersistentLag: {{ $scaling.keda.excludePersistentLag | toString | quote }}
         fullMetadata: "false"
+        {{- if not $scaling.keda.authenticationRef }}
         {{- with $kafka.sasl.mechanism }}
         sasl: {{ get (dict "PLAIN" "plaintext" "SCRAM-SHA-256" "scram_sha256" "SCRAM-SHA-512" "scram_sha512") . | quote }}
         {{- end }}
         tls: {{ ternary "enable" "disable" $kafka.tls.enabled | quote }}
+        {{- end }}
       {{- with $authentication }}
       authenticationRef: {name: {{ . }}}
       {{- end }}

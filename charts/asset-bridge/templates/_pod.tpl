@@ -1,5 +1,15 @@
 {{/* What the pods of both components, the test and the check have in common. */}}
 
+{{/* Of (dict "root" $ "component" "consumer" "as" "check"): labels that tell it apart from the pods of the component. */}}
+{{- define "asset-bridge.podLabels" -}}
+{{- $own := include "asset-bridge.labels" (dict "root" .root "component" (default .component .as)) | fromYaml -}}
+{{- merge $own (default dict (index .root.Values .component).podLabels) | toYaml -}}
+{{- end -}}
+
+{{- define "asset-bridge.podAnnotations" -}}
+{{- merge (dict) (default dict (index .root.Values .component).podAnnotations) (default dict .root.Values.commonAnnotations) | toYaml -}}
+{{- end -}}
+
 {{- define "asset-bridge.environment" -}}
 - name: DAGSTER_HOME
   value: {{ .root.Values.dagster.home | quote }}
@@ -50,7 +60,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Of (dict "root" $ "component" "consumer" "prefix" ""): a hook runs before the release's own config maps are there. */}}
+{{/* Of (dict "root" $ "component" "consumer" "suffix" ""): a hook runs before the release's own config maps are there. */}}
 {{- define "asset-bridge.volumes" -}}
 - name: config
   configMap: {name: {{ include "asset-bridge.fullname" .root }}-{{ .component }}{{ .suffix }}}
@@ -108,11 +118,27 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with (index .root.Values .component).nodeSelector }}
+{{- $values := index .root.Values .component }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with (index .root.Values .component).tolerations }}
+{{- with $values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -128,4 +154,21 @@ securityContext:
 {{- define "asset-bridge.probe" -}}
 httpGet: {path: {{ .path }}, port: management}
 {{ toYaml .probe }}
+{{- end -}}
+
+{{/* `asset-bridge check` as a component of (dict "root" $ "component" "consumer") would run. */}}
+{{- define "asset-bridge.checkContainer" -}}
+{{- $values := index .root.Values .component -}}
+{{ include "asset-bridge.containerBasics" .root }}
+args: [check, --config, /etc/asset-bridge/config/config.yaml]
+env:
+  {{- include "asset-bridge.environment" . | trim | nindent 2 }}
+{{- with $values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+resources:
+  {{- toYaml $values.resources | nindent 2 }}
+volumeMounts:
+  {{- include "asset-bridge.mounts" . | trim | nindent 2 }}
 {{- end -}}

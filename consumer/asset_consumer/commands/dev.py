@@ -82,6 +82,7 @@ def _show(console: Console, at: Addresses) -> None:
         ("The same, where kcat is installed:", f"echo '{event}' | kcat -P -b {at.bootstrap_servers} -t {at.topic}"),
         (f"Read the dead letters of {at.dead_letter_topic}:", f"{python} '{read}'"),
         ("Is it ready?", f"curl {at.url}/readyz"),
+        ("Read and try the HTTP endpoints in a browser:", f"{at.url}/docs"),
     ):
         console.print(f"\n{title}", style="bold", markup=False)
         console.print(f"  {text}", markup=False, soft_wrap=True)

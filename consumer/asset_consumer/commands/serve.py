@@ -22,6 +22,7 @@ def serve(config: Path | None) -> None:
     POST /report_asset_materialization/{asset_key}    also /report_asset_check/…, /report_asset_observation/…
     GET  /livez, /readyz                              alive; ready, with reasons
     GET  /metrics                                     for Prometheus
+    GET  /docs, /openapi.json, /asyncapi.json         all of this, to read, to try and for programs
 
     Listens on 127.0.0.1:3000. Beyond loopback it needs API keys (ASSET_BRIDGE_HTTP__API_KEYS_FILE).
     """  # noqa: D301 # \b is click's mark for a block that keeps its lines
