@@ -70,3 +70,12 @@ def _paths(properties: dict[str, Any], above: SettingPath = ()) -> Iterator[Sett
             yield from _paths(schema()["$defs"][field["$ref"].rpartition("/")[2]]["properties"], (*above, name))
         else:
             yield (*above, name)
+
+
+def test_the_password_of_the_schema_registry_is_no_value() -> None:
+    check = jsonschema.Draft7Validator(schema())
+    given = {"url": "https://registry", "username": "me", "password_file": "/run/secrets/registry"}
+    for password, refused in (({}, False), ({"password": "s"}, True)):
+        values = {"config": {"kafka": {"schema_registry": given | password}}}
+        errors = [error for error in check.iter_errors(values) if "schema_registry" in error.absolute_path]
+        assert bool(errors) is refused
