@@ -79,6 +79,32 @@ def test_second_key_header_is_refused_even_if_both_are_good(client: TestClient) 
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("Authorization", f"Bearer {KEY}")], 200),
+        ([("authorization", f"bearer  {KEY}")], 200),
+        ([("X-API-Key", KEY)], 200),
+        ([("X-API-Key", KEY), ("Authorization", "Basic eDp5")], 200),
+        ([], 401),
+        ([("Authorization", KEY)], 401),
+        ([("Authorization", f"Basic {KEY}")], 401),
+        ([("Authorization", "Bearer")], 401),
+        ([("Authorization", f"Bearer {KEY}x")], 401),
+        ([("Authorization", f"Bearer {KEY}"), ("Authorization", f"Bearer {KEY}")], 401),
+        ([("X-API-Key", "wrong"), ("Authorization", f"Bearer {KEY}")], 401),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/lineage", "/API/v1/lineage/"])
+def test_lineage_takes_the_key_as_a_bearer_token_too(
+    client: TestClient, path: str, headers: list[tuple[str, str]], status: int
+) -> None:
+    answer = client.post(path, headers=headers)
+
+    assert answer.status_code == status
+    assert status == 200 or answer.headers["WWW-Authenticate"] == "X-API-Key, Bearer"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS", "HEAD"])
 def test_every_method_is_guarded(client: TestClient, method: str) -> None:
     assert client.request(method, "/report_asset_materialization/a").status_code == 401

@@ -6,6 +6,7 @@ import pytest
 
 from asset_consumer.lane import Item, Lane, share_out, waiting
 from asset_consumer.record import Record
+from asset_events import MaterializationEvent
 from asset_reporting.batch_size import FIRST_EVENTS, LEAST_EVENTS, MOST_EVENTS, WINDOW_S, adapted, after_failure
 
 
@@ -68,6 +69,18 @@ def lane(partition: int, records: int) -> Lane:
     for offset in range(records):
         made.add(Item(Record("t", partition, offset, None, b"")))
     return made
+
+
+def test_a_record_of_many_events_takes_their_room_and_comes_alone_where_it_is_too_large() -> None:
+    event = MaterializationEvent(asset_key=("a",))
+    made = Lane("t", 0)
+    made.begin(0)
+    for offset, events in enumerate([3, 0, 6, 2, 50]):
+        made.add(Item(Record("t", 0, offset, None, b""), events=(event,) * events))
+
+    assert [item.record.offset for item in made.take(10)] == [0, 1, 2]
+    made.advance(4)
+    assert [[item.record.offset for item in items] for _, items in share_out([made, lane(1, 9)], 10)] == [[4], [0]]
 
 
 @pytest.mark.parametrize(

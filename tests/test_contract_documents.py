@@ -37,10 +37,14 @@ def test_json_schema_is_written_to_a_file_for_one_event(tmp_path: Path) -> None:
 
 def test_topics_are_those_of_the_settings(tmp_path: Path) -> None:
     config = tmp_path / "bridge.yaml"
-    config.write_text("kafka: {topics: [{name: checks, event_type: asset_check}], dead_letter_topic: dead}")
+    config.write_text(
+        "kafka: {topics: [{name: checks, event_type: asset_check}, {name: runs, format: openlineage}],"
+        " dead_letter_topic: dead}"
+    )
     document = json.loads(asset_bridge("schema", "asyncapi", "--config", str(config)).stdout)
     assert {name: list(channel["messages"]) for name, channel in document["channels"].items()} == {
         "checks": ["CheckEvent", "CloudEvent"],
+        "runs": ["RunEvent"],
         "dead": ["DeadLetter"],
     }
 

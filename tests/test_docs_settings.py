@@ -34,7 +34,7 @@ def row(path: SettingPath) -> tuple[str, str, str]:
 
 
 def shown(default: Any) -> str:
-    if default is None or default == {}:
+    if default in (None, {}, ()):
         return "–"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"

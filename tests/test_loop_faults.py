@@ -23,7 +23,7 @@ from dagster import DagsterInstance
 from mock_cluster import OFFSET_COMMIT, MockCluster, Sent, consume_all, produce
 from numbered import event, numbers
 
-from asset_consumer import backoff, loop, settle
+from asset_consumer import backoff, classify, loop, settle
 from asset_consumer.assignment import Assignment
 from asset_consumer.client import consumer_config
 from asset_consumer.commits import Commits
@@ -165,7 +165,7 @@ def test_a_record_that_our_own_decoder_fails_on_is_isolated(
             raise RuntimeError("canary")
         return decode(record, **options)
 
-    monkeypatch.setattr(settle, "decode", failing)
+    monkeypatch.setattr(classify, "decode", failing)
     produce(broker.bootstrap, topic, event(1), event(UNLUCKY), event(2))
 
     with RunningConsumer(broker, TransactionalRecorder(instance)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -293,3 +294,21 @@ def test_the_registry_is_asked_as_java_asks() -> None:
         registry.schemas.append(Schema(schema, "JSON"))
         event(SchemaRegistry(registry.client()), b"\0\0\0\0\1" + json.dumps(CHECK).encode())
         assert registry.asked == ["/schemas/ids/1"]
+
+
+def test_a_run_event_of_openlineage_may_be_framed_too(frames: SchemaRegistry, sender: Sender) -> None:
+    options = replace(OPTIONS, run_event_topics=frozenset({"events"}))
+    run = {
+        "eventType": "COMPLETE",
+        "eventTime": "2024-01-15T10:30:00Z",
+        "run": {"runId": str(UUID(int=1))},
+        "job": {"namespace": "n", "name": "j"},
+        "outputs": [{"namespace": "n", "name": name} for name in ("x", "y")],
+        "producer": "https://example.com",
+    }
+    read = {
+        kind: Record("events", 0, 0, None, sender.framed("JSON", {**run, "eventType": kind}))
+        for kind in ("COMPLETE", "START")
+    }
+    assert len(classify(options, read["COMPLETE"], frames).events) == 2
+    assert classify(options, read["START"], frames).done  # it says nothing to Dagster

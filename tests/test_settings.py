@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
+from asset_consumer.consume import consumer_options
 from asset_consumer.settings import Settings, TopicSettings
 from asset_consumer.settings_sources import SettingsError, load_settings
 
@@ -67,6 +68,68 @@ def test_topics_are_names_separated_by_commas_or_a_list_with_event_types(tmp_pat
     text = "kafka: {topics: [a, {name: b, event_type: asset_check}]}"
     bound = TopicSettings(name="b", event_type="asset_check")
     assert from_yaml(tmp_path, text).kafka.topics == (TopicSettings(name="a"), bound)
+
+
+def test_topic_of_run_events_has_no_event_type(tmp_path: Path) -> None:
+    text = "kafka: {topics: [a, {name: b, format: openlineage}]}"
+    options = consumer_options(from_yaml(tmp_path, text))
+    assert sorted(options.topics) == ["a", "b"]
+    assert [*options.run_event_topics] == ["b"]
+    text = "kafka: {topics: [{name: b, event_type: asset_check, format: openlineage}, {name: c, format: x}]}"
+    assert problems_in(tmp_path, text) == [
+        "kafka.topics[0].format in /bridge.yaml must be event where the topic has an event_type.",
+        "kafka.topics[1].format in /bridge.yaml must be 'event' or 'openlineage'.",
+    ]
+
+
+def test_naming_rules_come_as_a_list_or_as_json_and_reach_the_consumer(tmp_path: Path) -> None:
+    rule = r'{"namespace": "pg://*", "name": "(?P<db>\\w+)\\.(?P<table>\\w+)", "asset_key": "{db}/t/{table}"}'
+    for settings in (
+        from_yaml(tmp_path, f"lineage: {{rules: [{rule}], inputs: observe}}"),
+        from_env(LINEAGE__RULES=f"[{rule}]", LINEAGE__INPUTS="observe"),
+    ):
+        lineage = consumer_options(settings).lineage
+        assert lineage.asset_key("pg://a:1", "shop.orders") == ("shop", "t", "orders")
+        assert lineage.asset_key("s3://a", "shop.orders") == ("shop", "orders")
+        assert (lineage.inputs, lineage.unmatched, lineage.failures) == ("observe", "key", "ignore")
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("name: '('", "name in /bridge.yaml must be a regular expression, as Python writes it."),
+        ("asset_key: '{table}'", "asset_key in /bridge.yaml must have no placeholder but key."),
+        (
+            "{name: '(?P<a>.)(?P<b>.)', asset_key: '{a.real}'}",
+            "asset_key in /bridge.yaml must have no placeholder but a, b, key.",
+        ),
+        ("asset_key: '{key!r}'", "asset_key in /bridge.yaml must have no placeholder but key."),
+        ("asset_key: '{}'", "asset_key in /bridge.yaml must have no placeholder but key."),
+        ("asset_key: 'a}'", "asset_key in /bridge.yaml must be a template such as warehouse/{table}."),
+        ("asset_key: '/'", "asset_key in /bridge.yaml must not be empty."),
+        (
+            "asset_kee: a",
+            "asset_kee in /bridge.yaml is no setting; did you mean lineage.rules[0].asset_key?",
+        ),
+    ],
+)
+def test_naming_rule_that_cannot_work_is_refused_at_start(tmp_path: Path, rule: str, problem: str) -> None:
+    rule = rule if rule.startswith("{") else f"{{{rule}}}"
+    assert problems_in(tmp_path, f"lineage: {{rules: [{rule}]}}") == [f"lineage.rules[0].{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RULES", "canary", "must be a list of rules, in the environment as JSON."),
+        ("RULES", "{}", "must be a list."),
+        ("UNMATCHED", "canary", "must be 'key', 'ignore' or 'reject'."),
+        ("INPUTS", "canary", "must be 'ignore' or 'observe'."),
+        ("FAILURES", "canary", "must be 'ignore' or 'check'."),
+    ],
+)
+def test_bad_lineage_setting_is_refused_by_its_name(name: str, value: str, words: str) -> None:
+    assert problems_of(**{f"LINEAGE__{name}": value}) == [f"ASSET_BRIDGE_LINEAGE__{name} {words}"]
 
 
 @pytest.mark.parametrize(

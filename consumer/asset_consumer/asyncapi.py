@@ -18,6 +18,7 @@ from asset_events.cloud_event_schema import cloud_event_schema
 from asset_events.events import EVENT_CLASSES
 from asset_events.json_schema import CONTRACT_VERSION, definitions
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
+from asset_events.openlineage_schema import run_event_schema
 
 if TYPE_CHECKING:
     from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
@@ -57,14 +58,23 @@ def asyncapi(kafka: KafkaSettings) -> dict[str, Any]:
             "messages": {
                 **{_name(event_type): _message(event_type) for event_type in EVENT_TYPES},
                 "CloudEvent": _cloud_event(),
+                "RunEvent": _run_event(),
                 "DeadLetter": _dead_letter(connect=kafka.connect_error_headers),
             },
-            "schemas": {**definitions(_schema), "CloudEvent": cloud_event_schema()},
+            "schemas": {
+                **definitions(_schema),
+                "CloudEvent": cloud_event_schema(),
+                "RunEvent": run_event_schema(),
+            },
         },
     }
 
 
 def _channel(topic: TopicSettings) -> dict[str, Any]:
+    if topic.format == "openlineage":
+        return _topic(
+            topic.name, "Run events of OpenLineage; each becomes one asset event, several, or none.", ["RunEvent"]
+        )
     if topic.event_type is None:
         says = f"Events of any kind; each says which, by its `event_type` or by the header `{EVENT_TYPE_HEADER}`."
     else:
@@ -137,6 +147,16 @@ def _cloud_event() -> dict[str, Any]:
         },
         "payload": _schema("CloudEvent"),
         "bindings": {"kafka": {"key": _KEY, **_BINDING}},
+    }
+
+
+def _run_event() -> dict[str, Any]:
+    return {
+        "name": "RunEvent",
+        "summary": "An event of OpenLineage, as its clients send it.",
+        "contentType": "application/json",
+        "payload": _schema("RunEvent"),
+        "bindings": {"kafka": {"key": {"description": "Not looked at."}, **_BINDING}},
     }
 
 

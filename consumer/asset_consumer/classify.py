@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asset_consumer.dead_letter import Reason
-from asset_consumer.decode import decode
+from asset_consumer.decode import decode, decode_run_event
 from asset_consumer.framed import RegistryUnavailableError, is_framed
 from asset_consumer.lane import Item
 from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asset_consumer.framed import FrameReader
     from asset_consumer.options import ConsumerOptions
     from asset_consumer.record import Record
+    from asset_events import AssetEvent
 
 
 def classify(options: ConsumerOptions, record: Record, frames: FrameReader | None = None) -> Item:
@@ -29,16 +30,7 @@ def classify(options: ConsumerOptions, record: Record, frames: FrameReader | Non
     if framed and frames is None:
         return Item(record, unread=True)
     try:
-        events = (
-            decode(
-                frames.unframe(record) if framed and frames else record,
-                event_type=options.topics.get(record.topic),
-                unknown_fields=options.unknown_fields,
-                max_bytes=options.max_event_bytes,
-                provenance=options.provenance,
-                event_time_from_record=options.event_time_from_record,
-            ),
-        )
+        events = _events(options, frames.unframe(record) if framed and frames else record)
     except InvalidEventError as error:
         return Item(record, reason=reason_of(error.errors, attempts=1))
     except RegistryUnavailableError:
@@ -46,6 +38,23 @@ def classify(options: ConsumerOptions, record: Record, frames: FrameReader | Non
     except Exception as error:  # noqa: BLE001 # a defect of ours must not lose the record or stop its neighbours
         return Item(record, failure=describe(error))
     return Item(record, events=events, done=not events)
+
+
+def _events(options: ConsumerOptions, record: Record) -> tuple[AssetEvent, ...]:
+    if record.topic in options.run_event_topics:
+        return decode_run_event(
+            record, options.lineage, max_bytes=options.max_event_bytes, provenance=options.provenance
+        )
+    return (
+        decode(
+            record,
+            event_type=options.topics.get(record.topic),
+            unknown_fields=options.unknown_fields,
+            max_bytes=options.max_event_bytes,
+            provenance=options.provenance,
+            event_time_from_record=options.event_time_from_record,
+        ),
+    )
 
 
 def reason_of(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:

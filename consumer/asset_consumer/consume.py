@@ -106,6 +106,8 @@ def consumer_options(settings: Settings) -> ConsumerOptions:
         provenance=kafka.provenance,
         event_time_from_record=settings.event_time == "record",
         schema_registry=kafka.schema_registry.url is not None,
+        run_event_topics=frozenset(topic.name for topic in kafka.topics if topic.format == "openlineage"),
+        lineage=settings.lineage.rules_of(),
     )
 
 

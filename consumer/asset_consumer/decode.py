@@ -10,10 +10,12 @@ from asset_events import (
     ErrorDetail,
     EventType,
     InvalidEventError,
+    LineageRules,
     UnknownFields,
     check_media_type,
     cloud_event_mode,
     parse_event,
+    read_run_event,
 )
 from asset_events.limits import MAX_EVENT_BYTES, MAX_TIME_S
 
@@ -63,6 +65,22 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
         max_bytes=max_bytes,
     )
     return with_origin(event, record, provenance=provenance, event_time_from_record=event_time_from_record)
+
+
+def decode_run_event(
+    record: Record, rules: LineageRules, *, max_bytes: int = MAX_EVENT_BYTES, provenance: bool = True
+) -> tuple[AssetEvent, ...]:
+    """Read a record's value as an OpenLineage event; of its headers only `content-type` and `content-encoding` count.
+
+    Raises:
+        InvalidEventError: as `decode` does; nothing of the record is to be recorded then.
+    """
+    if record.value is None:
+        raise _refused("tombstone", "The record has no value (null): a run event is one JSON object.")
+    content_type, coding = (_text(_header(record, name)) for name in (CONTENT_TYPE_HEADER, CONTENT_ENCODING_HEADER))
+    check_media_type(content_type, coding)
+    events = read_run_event(record.value, rules, max_bytes=max_bytes)
+    return tuple(with_origin(event, record, provenance=provenance, event_time_from_record=False) for event in events)
 
 
 def with_origin(event: AssetEvent, record: Record, *, provenance: bool, event_time_from_record: bool) -> AssetEvent:

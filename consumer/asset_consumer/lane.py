@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +39,11 @@ class Item:
         """Take what a reading of the same record has found."""
         self.events, self.reason, self.failure = read.events, read.reason, read.failure
         self.done, self.unread = read.done, read.unread
+
+    @property
+    def room(self) -> int:
+        """How much of a batch it takes: events decide how long a transaction is, and most records have one."""
+        return max(1, len(self.events))
 
 
 @dataclass(slots=True, eq=False)
@@ -92,8 +96,14 @@ class Lane:
             self.fetched = item.record.offset + 1
 
     def take(self, limit: int) -> list[Item]:
-        """The first records, in order, without removing them."""
-        return list(islice(self.pending, limit))
+        """The first records, in order, without removing them: as many as have room, and one at least."""
+        taken: list[Item] = []
+        for item in self.pending:
+            limit -= item.room
+            if taken and limit < 0:
+                break
+            taken.append(item)
+        return taken
 
     def advance(self, position: int) -> None:
         """Move the position over settled records, to where the ledger has moved."""
@@ -108,7 +118,7 @@ def share_out(lanes: Iterable[Lane], room: int) -> list[tuple[Lane, list[Item]]]
     work: list[tuple[Lane, list[Item]]] = []
     for left, lane in zip(range(len(ready), 0, -1), ready, strict=True):
         work.append((lane, lane.take(max(1, room // left))))
-        room -= len(work[-1][1])
+        room -= sum(item.room for item in work[-1][1])
     return work
 
 

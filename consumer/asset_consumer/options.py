@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from asset_events import MAX_EVENT_BYTES
+from asset_events import MAX_EVENT_BYTES, LineageRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,9 @@ class ConsumerOptions:
     """How one consumer of a group reads and judges records.
 
     `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
-    rejected records go. `start` is where a group without an offset begins; `out_of_range` is what to do when its offset
-    lies outside the log. `schema_registry` tells whether there is one to read framed values by.
+    rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `start` is where
+    a group without an offset begins; `out_of_range` is what to do when its offset lies outside the log.
+    `schema_registry` tells whether there is one to read framed values by.
     """
 
     topics: Mapping[str, EventType | None]
@@ -35,3 +36,5 @@ class ConsumerOptions:
     provenance: bool = True
     event_time_from_record: bool = False
     schema_registry: bool = False
+    run_event_topics: frozenset[str] = frozenset()
+    lineage: LineageRules = field(default_factory=LineageRules)

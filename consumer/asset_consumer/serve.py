@@ -112,6 +112,7 @@ def start_http(
         max_body_bytes=settings.max_event_bytes,
         max_batch_bytes=settings.http.max_batch_bytes,
         unknown_fields=settings.unknown_fields,
+        lineage=settings.lineage.rules_of(),
         asyncapi=asyncapi(settings.kafka),
     )
     server = HttpServer(app, settings.http.host, settings.http.port)

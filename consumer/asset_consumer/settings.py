@@ -14,12 +14,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from asset_consumer.settings_fields import MIB, Bytes, Name, Port, Seconds, Section, TargetMode
 from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
+from asset_consumer.settings_lineage import LineageSettings, NamingRuleSettings
 from asset_events import UnknownFields
 
 __all__ = [
     "HttpSettings",
     "KafkaSettings",
+    "LineageSettings",
     "ManagementSettings",
+    "NamingRuleSettings",
     "Settings",
     "StorageSettings",
     "TargetSettings",
@@ -101,6 +104,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     http: HttpSettings = HttpSettings()
     management: ManagementSettings = ManagementSettings()
+    lineage: LineageSettings = LineageSettings()
     targets: TargetSettings = TargetSettings()
     storage: StorageSettings = StorageSettings()
     unknown_fields: UnknownFields = "reject"

@@ -36,6 +36,15 @@ class TopicSettings(Section):
     """The topic's name."""
     event_type: EventType | None = None
     """The one event type of this topic; without it each record says its own."""
+    format: Literal["event", "openlineage"] = "event"
+    """What its records are: asset events, or the run events of `openlineage`."""
+
+    @field_validator("format")
+    @classmethod
+    def _run_events_have_no_type(cls, name: str, info: ValidationInfo) -> str:
+        if name != "event" and info.data.get("event_type") is not None:
+            raise PydanticCustomError("format", "must be event where the topic has an event_type")
+        return name
 
 
 class KafkaSettings(Section):
@@ -50,7 +59,7 @@ class KafkaSettings(Section):
     client_id: Name = "asset-bridge"
     """The name brokers log for this client."""
     topics: tuple[TopicSettings, ...] = (TopicSettings(name="dagster.asset-events"),)
-    """Topics to read: names, comma separated; in YAML a list of names or of `{name, event_type}`."""
+    """Topics to read: names, comma separated; in YAML a list of names or of `{name, event_type, format}`."""
     dead_letter_topic: str = "{topic}.dlq"
     """Where records go that cannot be recorded: a template with `{topic}`, or one fixed name."""
     start: Literal["earliest", "latest", "error"] = "earliest"

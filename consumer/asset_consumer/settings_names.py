@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from asset_consumer.settings import Settings, TopicSettings
+from asset_consumer.settings import Settings
 
 SettingPath: TypeAlias = tuple[str, ...]
 """A setting's place in the model: `("kafka", "group_id")`."""
@@ -43,8 +43,11 @@ def neighbours(path: tuple[str | int, ...]) -> list[str]:
     """The names, as in a file, of all that may stand where this unknown name stands."""
     model: type[BaseModel] = Settings
     for part in path[:-1]:
-        inner = model.model_fields[part].annotation if isinstance(part, str) else TopicSettings
-        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else TopicSettings
+        if isinstance(part, str):  # a number is a place in a list, whose items were looked up by its name
+            inner = model.model_fields[part].annotation
+            model = next(
+                one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, BaseModel)
+            )
     return [file_name((*path[:-1], name)) for name in model.model_fields]
 
 

@@ -93,6 +93,11 @@ def batch_answer(results: Sequence[Mapping[str, Any]], *, lines: bool) -> Respon
     return JSONResponse({"status": status, "results": results})
 
 
+def lineage_answer(results: Sequence[Mapping[str, Any]]) -> JSONResponse:
+    """Give the results of all asset events of one run event; one that says nothing to Dagster has none."""
+    return JSONResponse({"status": "success", "results": results}, status_code=201 if results else 200)
+
+
 def _error(errors: Sequence[ErrorDetail]) -> dict[str, Any]:
     first = errors[0]
     return {

@@ -14,10 +14,10 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from asset_events import MAX_EVENT_BYTES
+from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting import metrics
 from asset_reporting.answers import one_error, unavailable_answer
-from asset_reporting.auth import ApiKeys, AssetReportingAuthMiddleware
+from asset_reporting.auth import LINEAGE_PATH, ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
 from asset_reporting.documents import document_routes
 from asset_reporting.endpoints import (
@@ -28,6 +28,7 @@ from asset_reporting.endpoints import (
 from asset_reporting.health import Health
 from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
+from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
@@ -54,7 +55,7 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
 BEAT_S = 1.0
 """Seconds between two heartbeats of the loop that answers requests."""
 
-_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}"
+_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
 
 
 def create_app(  # noqa: PLR0913 # one keyword per setting of the server
@@ -69,6 +70,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     max_body_bytes: int = MAX_EVENT_BYTES,
     max_batch_bytes: int = MAX_BATCH_BYTES,
     unknown_fields: UnknownFields = "reject",
+    lineage: LineageRules | None = None,
     probe_interval_s: float = PROBE_INTERVAL_S,
     asyncapi: Mapping[str, Any] | None = None,
 ) -> Starlette:
@@ -85,6 +87,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         max_body_bytes: Larger events are answered 413.
         max_batch_bytes: Larger requests of many events are.
         unknown_fields: Whether a field outside the contract is an error.
+        lineage: How OpenLineage's run events become asset events.
         probe_interval_s: Seconds between two questions to the storage whether it works.
         asyncapi: What `/asyncapi.json` says of the Kafka side; None serves no such path.
     """
@@ -115,6 +118,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         max_body_bytes=max_body_bytes,
         max_batch_bytes=max_batch_bytes,
         unknown_fields=unknown_fields,
+        lineage=lineage or LineageRules(),
     )
     return app
 
@@ -138,12 +142,15 @@ def create_waiting_app(
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
-    """Route the report endpoints, with the asset key in the path and without, and the one for many events."""
+    """Route the report endpoints, with the asset key in the path and without, and those for many events."""
     return _report_routes(partial(_endpoint, context))
 
 
 def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
-    routes: list[BaseRoute] = [Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"])]
+    routes: list[BaseRoute] = [
+        Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"]),
+        Route(LINEAGE_PATH, endpoint(handle_lineage_request), methods=["POST"]),
+    ]
     for path, handler in REPORT_HANDLERS.items():
         routes += [Route(path + suffix, endpoint(handler), methods=["POST"]) for suffix in ("", "/{asset_key:path}")]
     return routes

@@ -1,4 +1,4 @@
-"""API keys: who may report asset events over HTTP, by the header `X-API-Key`.
+"""API keys: who may report asset events over HTTP, by the header `X-API-Key`, or as OpenLineage's clients say it.
 
 Works on any Starlette or ASGI application:
 
@@ -29,7 +29,11 @@ MIN_KEY_LENGTH = 16
 
 GUARDED_PREFIX = "/report_asset"
 
+LINEAGE_PATH = "/api/v1/lineage"
+"""Where OpenLineage's clients post unless told otherwise; they send their API key as a bearer token."""
+
 _HEADER = b"x-api-key"
+_BEARER_HEADER = b"authorization"
 
 
 class InvalidApiKeysError(ValueError):
@@ -79,7 +83,7 @@ class AssetReportingAuthMiddleware:
     """Answers 401 to a report without a known key; every other path, and the body, is left alone."""
 
     def __init__(self, app: ASGIApp, api_keys: ApiKeys | None = None, *, path_prefix: str = "") -> None:
-        """Guard `/report_asset…` of `app`.
+        """Guard `/report_asset…` and `/api/v1/lineage` of `app`.
 
         Args:
             app: What the accepted requests go on to.
@@ -91,30 +95,44 @@ class AssetReportingAuthMiddleware:
         """
         self._app = app
         self._api_keys = _keys_of_environment() if api_keys is None else api_keys
-        self._guarded = f"{path_prefix}{GUARDED_PREFIX}".lower()
+        self._lineage = f"{path_prefix}{LINEAGE_PATH}".lower()
+        self._guarded = (f"{path_prefix}{GUARDED_PREFIX}".lower(), self._lineage)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it; the body is not touched either way."""
-        if scope["type"] != "http" or not self._guards(scope) or self._admits(scope):
+        if scope["type"] != "http" or not _begins(scope, *self._guarded) or self._admits(scope):
             await self._app(scope, receive, send)
             return
-        challenge = {"WWW-Authenticate": "X-API-Key"}
+        challenge = {"WWW-Authenticate": "X-API-Key, Bearer" if _begins(scope, self._lineage) else "X-API-Key"}
         answer = one_error("api_key.invalid", "Invalid API key", headers=challenge)
         await answer(scope, receive, send)
 
-    def _guards(self, scope: Scope) -> bool:
-        """Err on the guarded side: doubled slashes and other letter case reach no endpoint here, but might elsewhere.
-
-        `scope["path"]` includes `root_path`, the prefix of an outer mount, except behind servers that strip it.
-        """
-        path: str = scope["path"]
-        inner = path.removeprefix(scope.get("root_path", ""))
-        return any(f"/{form.lstrip('/')}".lower().startswith(self._guarded) for form in (path, inner))
-
     def _admits(self, scope: Scope) -> bool:
         """Exactly one X-API-Key: with two, a proxy and this server might each look at another."""
-        sent = [value for name, value in scope["headers"] if name.lower() == _HEADER]
-        return len(sent) == 1 and self._api_keys.accepts(sent[0].decode("latin-1"))
+        sent = _headers(scope, _HEADER)
+        if not sent and _begins(scope, self._lineage):
+            sent = [_bearer(value) for value in _headers(scope, _BEARER_HEADER)]
+        return len(sent) == 1 and self._api_keys.accepts(sent[0])
+
+
+def _begins(scope: Scope, *prefixes: str) -> bool:
+    """Err on the guarded side: doubled slashes and other letter case reach no endpoint here, but might elsewhere.
+
+    `scope["path"]` includes `root_path`, the prefix of an outer mount, except behind servers that strip it.
+    """
+    path: str = scope["path"]
+    inner = path.removeprefix(scope.get("root_path", ""))
+    return any(f"/{form.lstrip('/')}".lower().startswith(prefixes) for form in (path, inner))
+
+
+def _headers(scope: Scope, wanted: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == wanted]
+
+
+def _bearer(value: str) -> str:
+    """The token, empty where the header speaks of something else (RFC 6750)."""
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _keys_of_environment() -> ApiKeys:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from asset_reporting.handlers import report
-from asset_reporting.outcomes import Again, Outcome
+from asset_reporting.outcomes import Again, Outcome, Recorded
 from asset_reporting.storage_threads import StorageThreads, StorageThreadsError, StorageTimeoutError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ WAITING_POSTS = GROUP_EVENTS
 @dataclass(slots=True, eq=False)
 class _Post:
     events: Sequence[AssetEvent]
+    whole: bool = False
     waiting: bool = True
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     error: Exception | None = None
@@ -57,16 +58,17 @@ class GroupCommit:
         """Whether the one writer waits for the storage, and has for longer than a post may take."""
         return self._writer.stuck
 
-    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
+    async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:
         """Report the events of one post, in order; one outcome per event.
 
+        Where `whole` is asked for and one is refused, the others are not recorded: their outcome is `Again`.
         A post whose recording has not begun by its deadline, or whose task is cancelled before, is never recorded.
 
         Raises:
             StorageBusyError: Too many posts wait already.
             StorageTimeoutError: No outcome in time; `started` says whether the events may still be recorded.
         """
-        post = _Post(events)
+        post = _Post(events, whole)
         with self._lock:
             self._waiting.append(post)
         try:
@@ -116,7 +118,7 @@ class GroupCommit:
 def _record(context: ReportingContext, group: list[_Post]) -> None:
     """Record a group and give each post its own outcomes."""
     try:
-        outcomes = iter(_until_settled(context, [event for post in group for event in post.events]))
+        outcomes = iter(_until_settled(context, group))
     except Exception as error:  # noqa: BLE001 # raised again where each post waits
         if len(group) == 1:
             group[0].error = error
@@ -128,15 +130,29 @@ def _record(context: ReportingContext, group: list[_Post]) -> None:
         post.outcomes = [next(outcomes) for _ in post.events]
 
 
-def _until_settled(context: ReportingContext, events: list[AssetEvent]) -> list[Outcome]:
+def _until_settled(context: ReportingContext, group: list[_Post]) -> list[Outcome]:
     """Report, and once some were refused report the others again without them, until each has an outcome of its own."""
+    events = [event for post in group for event in post.events]
+    whole = any(post.whole for post in group)
     outcomes: list[Outcome] = [Again()] * len(events)
     open_ = list(range(len(events)))
     while open_:
         before = len(open_)
-        for index, outcome in zip(open_, report(context, [events[index] for index in open_]), strict=True):
+        for index, outcome in zip(open_, report(context, [events[index] for index in open_], whole=whole), strict=True):
             outcomes[index] = outcome
-        open_ = [index for index in open_ if isinstance(outcomes[index], Again)]
+        broken = _broken(group, outcomes)
+        open_ = [index for index in open_ if isinstance(outcomes[index], Again) and index not in broken]
         if len(open_) == before:  # no recorder answers so; if one did, this would never end
             break
     return outcomes
+
+
+def _broken(group: list[_Post], outcomes: list[Outcome]) -> set[int]:
+    """The places of all events of the posts that are recorded whole or not at all, and have one that is refused."""
+    broken, begin = set[int](), 0
+    for post in group:
+        places = range(begin, begin + len(post.events))
+        begin = places.stop
+        if post.whole and not all(isinstance(outcomes[place], Again | Recorded) for place in places):
+            broken.update(places)
+    return broken

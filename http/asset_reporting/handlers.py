@@ -40,18 +40,21 @@ def reporting_context(
     return ReportingContext(choose_recorder(instance, key_retention_s), targets or AcceptAll())
 
 
-def report(context: ReportingContext, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+def report(
+    context: ReportingContext, events: Sequence[AssetEvent], progress: Sequence[Progress] = (), *, whole: bool = False
+) -> list[Outcome]:
     """Report events in order; one outcome per event, in the same order. Blocking, thread-safe, does not raise.
 
     Args:
         context: Where to record and which targets to accept.
         events: Valid events, in the order in which Dagster shall see them.
         progress: How far the consumer has come once all of them are recorded; empty for HTTP.
+        whole: Whether nothing is to be recorded while a target of one of them is refused, as it is with `progress`.
     """
     problems = _problems(context.targets, events)
     if isinstance(problems, Unavailable):
         return [problems] * len(events)
-    if progress and any(problems):
+    if (progress or whole) and any(problems):
         # The offsets must not pass an event that is not dead-lettered yet: first those, then the rest with the offsets.
         return [Rejected(problem) if problem else Again() for problem in problems]
     accepted = [event for event, problem in zip(events, problems, strict=True) if not problem]

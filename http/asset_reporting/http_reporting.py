@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from asset_events import MAX_EVENT_BYTES
+from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.reporters import STORAGE_DEADLINE_S, DryRun, Reporter, choose_reporter
 from asset_reporting.request_body import BODY_IDLE_S
@@ -36,6 +36,7 @@ class HttpReporting:
     max_batch_bytes: int = MAX_BATCH_BYTES
     body_idle_s: float = BODY_IDLE_S
     unknown_fields: UnknownFields = "reject"
+    lineage: LineageRules = field(default_factory=LineageRules)
     batches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_BATCHES))
 
 

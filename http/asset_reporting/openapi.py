@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from asset_events.json_schema import CONTRACT_VERSION
 from asset_reporting.openapi_answers import answer_examples, answer_schemas, closed, ref
-from asset_reporting.openapi_reports import batch_operation, event_schemas, report_paths
+from asset_reporting.openapi_reports import batch_operation, event_schemas, lineage_operation, report_paths
 
 PAGE_FILES: Final = ("start.js", "swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 """What the page `/docs` is made of."""
@@ -47,6 +47,7 @@ def openapi(*, secured: bool = True, probes: bool = True, asyncapi: bool = True)
         "paths": {
             **report_paths(secured=secured),
             "/report_asset_events": {"post": batch_operation(secured=secured)},
+            "/api/v1/lineage": {"post": lineage_operation(secured=secured)},
             **(_probe_paths() if probes else {}),
             **_document_paths(asyncapi=asyncapi),
         },

@@ -16,7 +16,12 @@ _EVENT_ID: Final = {
 }
 
 _HEADERS: Final[dict[int, dict[str, Any]]] = {
-    401: {"WWW-Authenticate": {"description": "The header to send.", "schema": {"const": "X-API-Key"}}},
+    401: {
+        "WWW-Authenticate": {
+            "description": "The header to send.",
+            "schema": {"enum": ["X-API-Key", "X-API-Key, Bearer"]},
+        }
+    },
     503: {
         "Retry-After": {
             "description": "Seconds after which the same request may be sent again.",
@@ -65,6 +70,10 @@ def answer_schemas() -> dict[str, Any]:
             **closed(recorded, dry_run),
         },
         "BatchAnswer": closed(batch),
+        "LineageAnswer": {
+            "description": "One result for each asset event that was made of the run event.",
+            **closed({"status": {"const": "success"}, "results": {"type": "array", "items": ref("EventRecorded")}}),
+        },
     }
 
 

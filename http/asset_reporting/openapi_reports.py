@@ -10,6 +10,7 @@ from asset_events.cloud_event_schema import cloud_event_schema
 from asset_events.events import EVENT_CLASSES
 from asset_events.json_schema import definitions, tagged_union
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
+from asset_events.openlineage_schema import run_event_schema
 from asset_reporting.event_batch import MAX_BATCH_EVENTS
 from asset_reporting.openapi_answers import error_responses, ref
 from asset_reporting.request_parts import DRY_RUN
@@ -18,6 +19,10 @@ _ONLY_KAFKA: Final = {"tombstone"}
 _ONLY_BATCH: Final = {"event_type.missing"}
 _ONLY_CHECKS: Final = {"check.unknown", "partition.unsupported"}
 _ONLY_OTHER_PATHS: Final = {"route.unknown", "method.unsupported"}
+
+_NOT_LINEAGE: Final = {"event_type.missing", "event_type.unknown", "event_type.mismatch"} | {
+    *_ONLY_KAFKA, *_ONLY_OTHER_PATHS
+}  # fmt: skip
 
 _SAYS: Final[dict[EventType, str]] = {
     "asset_materialization": "Report that an asset was created or updated",
@@ -70,7 +75,13 @@ def event_schemas() -> dict[str, Any]:
     """The schemas of everything that is sent, by name."""
     events = definitions(ref)
     reports = {_report_name(event_type): _report(event_type, events) for event_type in EVENT_TYPES}
-    return {**events, "AssetEvent": tagged_union(ref), **reports, "CloudEvent": cloud_event_schema()}
+    return {
+        **events,
+        "AssetEvent": tagged_union(ref),
+        **reports,
+        "CloudEvent": cloud_event_schema(),
+        "RunEvent": run_event_schema(),
+    }
 
 
 def report_paths(*, secured: bool) -> dict[str, Any]:
@@ -115,6 +126,26 @@ def batch_operation(*, secured: bool) -> dict[str, Any]:
             },
             **error_responses(code for code in ERROR_CODES if code not in _ONLY_KAFKA | _ONLY_OTHER_PATHS),
         },
+    }
+    return guarded(operation, secured=secured)
+
+
+def lineage_operation(*, secured: bool) -> dict[str, Any]:
+    """The endpoint for OpenLineage."""
+    says_nothing = "It says nothing to Dagster, as a run that has only begun."
+    operation = {
+        "operationId": "lineage",
+        "summary": "Report what an OpenLineage event says of assets",
+        "description": "Recorded whole or not at all. The API key may also come as a bearer token in `Authorization`,"
+        " as OpenLineage's clients send it.",
+        "tags": ["report"],
+        "parameters": [_DRY_RUN],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": ref("RunEvent")}}},
+        "responses": {
+            status: {"description": says, "content": {"application/json": {"schema": ref("LineageAnswer")}}}
+            for status, says in (("200", says_nothing), ("201", "Recorded, now or before."))
+        }
+        | error_responses(code for code in ERROR_CODES if code not in _NOT_LINEAGE),
     }
     return guarded(operation, secured=secured)
 

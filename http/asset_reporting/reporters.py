@@ -39,8 +39,12 @@ class Reporter(Protocol):
         """Whether the storage has kept everything waiting for longer than a post may take."""
         ...
 
-    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
-        """Report in order; one outcome per event, or a `StorageThreadsError`."""
+    async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:
+        """Report in order; one outcome per event, or a `StorageThreadsError`.
+
+        `whole`: when one is refused, the others are not recorded, as far as the recorder can hold them back; their
+        outcome is `Again`.
+        """
         ...
 
     def close(self, timeout_s: float = 2.0) -> bool:
@@ -62,9 +66,9 @@ class ParallelPosts:
         """Whether all posts under way are."""
         return self._threads.stuck
 
-    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
+    async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:
         """Report one post in a thread; raises what `StorageThreads.run` raises."""
-        return await self._threads.run(report, self._context, events)
+        return await self._threads.run(report, self._context, events, whole=whole)
 
     def close(self, timeout_s: float = 2.0) -> bool:
         """Close the threads."""
@@ -80,7 +84,7 @@ class DryRun:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
 
-    async def report(self, events: Sequence[AssetEvent]) -> list[Outcome]:
+    async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:  # noqa: ARG002 # the protocol's
         """Say of each event whether it would be recorded; in a thread, as code locations may be asked."""
         return await asyncio.to_thread(preview, self._targets, events)
 

@@ -11,7 +11,9 @@ from asset_events.cloud_events import CloudEventMode
 from asset_events.errors import ERROR_CODES, AssetEventError, ErrorCode, ErrorDetail, InvalidEventError
 from asset_events.events import EVENT_TYPES, AssetEvent, CheckEvent, EventType, MaterializationEvent, ObservationEvent
 from asset_events.limits import MAX_EVENT_BYTES
+from asset_events.lineage_rules import LineageRules, NamingRule, naming_rule
 from asset_events.media_type import check_media_type
+from asset_events.openlineage import read_run_event
 from asset_events.params import ReportAssetCheckEvalParam, ReportAssetMatParam, ReportAssetObsParam
 from asset_events.parse import UnknownFields, parse_event, parse_parts
 from asset_events.typed_metadata import TypedMetadata
@@ -28,7 +30,9 @@ __all__ = [
     "ErrorDetail",
     "EventType",
     "InvalidEventError",
+    "LineageRules",
     "MaterializationEvent",
+    "NamingRule",
     "ObservationEvent",
     "ReportAssetCheckEvalParam",
     "ReportAssetMatParam",
@@ -37,6 +41,8 @@ __all__ = [
     "UnknownFields",
     "check_media_type",
     "cloud_event_mode",
+    "naming_rule",
     "parse_event",
     "parse_parts",
+    "read_run_event",
 ]

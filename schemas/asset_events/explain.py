@@ -29,6 +29,7 @@ _REASONS: Final = {
     "none_required": "must be null",
     "missing": "must be there",
     "extra_forbidden": "must not be there",
+    "string_too_short": "must not be empty",
 }
 
 
@@ -38,6 +39,16 @@ def explain(
     """Turn pydantic's errors into ours, in their order; a field that is refused already keeps its first reason."""
     details = (refused.get(str(error["loc"][0])) or _explain_one(event_type, error) for error in errors)
     return list(dict.fromkeys(details))
+
+
+def explain_document(errors: Iterable[ErrorDetails], above: str = "") -> list[ErrorDetail]:
+    """Turn pydantic's errors about a document of another standard into ours; `above` is the pointer to the document."""
+    return [_explain_member(error, above) for error in errors]
+
+
+def reason(error: ErrorDetails) -> str:
+    """Say what is wrong with a value, in words that repeat none of it."""
+    return error["msg"] if error["type"] == REFUSED else _REASONS.get(error["type"], "must have another type or form")
 
 
 def explain_unknown(event_type: EventType, names: Iterable[str]) -> list[ErrorDetail]:
@@ -63,7 +74,16 @@ def _explain_one(event_type: EventType, error: ErrorDetails) -> ErrorDetail:
     if kind == REFUSED:
         return ErrorDetail(path, "schema.invalid", f"{field} {error['msg']}")
     subject = field if len(location) == 1 else f"{field}: what the path names"
-    return ErrorDetail(path, "schema.invalid", f"{subject} {_REASONS.get(kind, 'must have another type or form')}")
+    return ErrorDetail(path, "schema.invalid", f"{subject} {reason(error)}")
+
+
+def _explain_member(error: ErrorDetails, above: str) -> ErrorDetail:
+    location = error["loc"]
+    path = above + pointer(location)
+    name = next((str(part) for part in reversed(location) if isinstance(part, str)), "the event")
+    if error["type"] == "missing":
+        return ErrorDetail(path, "field.missing", f"Missing required field: {name}")
+    return ErrorDetail(path, "schema.invalid", f"{name} {reason(error)}")
 
 
 def _segment(name: str) -> str:

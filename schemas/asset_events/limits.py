@@ -50,5 +50,8 @@ MAX_CODE_VERSION_CHARS: Final = 255
 MAX_TIME_S: Final = 32_503_680_000
 """First refused time, in epoch seconds: the year 3000. Today's milliseconds lie far beyond it."""
 
+MAX_RUN_EVENT_ASSET_EVENTS: Final = 1000
+"""Most asset events made of one OpenLineage run event: they are recorded in one transaction."""
+
 MAX_ERRORS: Final = 20
 """Most errors told about one event: enough to repair it, small enough for a record header."""

@@ -110,7 +110,7 @@ def test_names_that_are_typed_are_those_of_the_release() -> None:
     everything = list(yaml.safe_load_all(template(*flags(merged(LEAST, HTTP, {"check": {"enabled": True}})))))
     named = {f"{one['kind'].lower()} {one['metadata']['name']}" for one in everything if one}
     typed = re.findall(r"rollout restart (deployment) ([\w-]+)`", PAGE) + re.findall(r"logs (job)/([\w-]+)", PAGE)
-    assert typed == [("deployment", "asset-bridge-http"), ("job", "asset-bridge-check")]
+    assert typed == [("deployment", "asset-bridge-http"), ("job", "asset-bridge-check-consumer")]
     assert {" ".join(words) for words in typed} <= named
     (selector,) = re.findall(r"--selector (\S+?)`", PAGE)
     wanted = dict(pair.split("=") for pair in selector.split(","))
