@@ -84,6 +84,8 @@ def _settings_schema() -> dict[str, Any]:
     topics = {"type": "array", "minItems": 1, "items": {"anyOf": [text, {"$ref": "#/$defs/TopicSettings"}]}}
     kafka["topics"] = kafka["topics"] | {"anyOf": [text, topics], "default": "dagster.asset-events"}
     del kafka["topics"]["items"], kafka["topics"]["type"]
+    del settings["$defs"]["SchemaRegistrySettings"]["properties"]["password"]  # values are no secrets
+    del kafka["schema_registry"]["default"]
     kafka["librdkafka"] = {
         "description": kafka["librdkafka"]["description"],
         "type": "object",

@@ -26,6 +26,7 @@ from asset_reporting.health import Health
 from asset_reporting.outcomes import Outcome, Unavailable
 
 if TYPE_CHECKING:
+    from asset_consumer.framed import FrameReader
     from asset_events import AssetEvent
     from asset_reporting.recorder import GroupId, Positions, Progress, Recorder
 
@@ -188,6 +189,7 @@ class RunningConsumer:
         librdkafka: Mapping[str, str] | None = None,
         delivery_timeout_ms: int = 2000,
         max_beat_age_s: float = 60,
+        frames: FrameReader | None = None,
         **options: Any,
     ) -> None:
         topics = options.setdefault("topics", {broker.topic: None})
@@ -203,10 +205,11 @@ class RunningConsumer:
             app="test/1",
         )
         road = Road(
-            ConsumerOptions(group_id=broker.group, **options),
+            ConsumerOptions(group_id=broker.group, schema_registry=frames is not None, **options),
             ReportingContext(recorder),
             self._dead_letters,
             DeadLetterBudget(),
+            frames,
         )
         config = consumer_config(
             bootstrap_servers=broker.bootstrap,

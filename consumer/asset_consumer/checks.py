@@ -32,6 +32,7 @@ def check_all(settings: Settings) -> Iterator[Finding]:
     yield from _http(settings)
     yield from _storage(settings)
     yield from _kafka(settings)
+    yield from _schema_registry(settings)
 
 
 def _http(settings: Settings) -> Iterator[Finding]:
@@ -91,3 +92,16 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     if not any(problem.refuses for problem in found):
         for topic in kafka.topics:
             yield Finding("topics", "ok", f"{topic.name}, dead letters on {kafka.dead_letter_topic_of(topic.name)}")
+
+
+def _schema_registry(settings: Settings) -> Iterator[Finding]:
+    from asset_consumer.registry_client import open_schema_registry  # noqa: PLC0415 # brings the Kafka client
+
+    try:
+        with open_schema_registry(settings) as registry:
+            if registry is not None:
+                reason = registry.probe()
+                answers = f"{settings.kafka.schema_registry.url} answers"
+                yield Finding("schema registry", "failed" if reason else "ok", reason or answers)
+    except SettingsError as error:
+        yield from (Finding("schema registry", "refused", problem) for problem in error.problems)

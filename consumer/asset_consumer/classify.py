@@ -6,22 +6,35 @@ from typing import TYPE_CHECKING
 
 from asset_consumer.dead_letter import Reason
 from asset_consumer.decode import decode, decode_run_event
+from asset_consumer.framed import RegistryUnavailableError, is_framed
 from asset_consumer.lane import Item
 from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
 from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
+    from asset_consumer.framed import FrameReader
     from asset_consumer.options import ConsumerOptions
     from asset_consumer.record import Record
     from asset_events import AssetEvent
 
 
-def classify(options: ConsumerOptions, record: Record) -> Item:
-    """Read one record: events to report, or the reason why it will be dead-lettered."""
+def classify(options: ConsumerOptions, record: Record, frames: FrameReader | None = None) -> Item:
+    """Read one record: events to report, or the reason why it will be dead-lettered.
+
+    A framed one stays unread without `frames`, which may wait for a schema registry.
+
+    Raises:
+        RegistryUnavailableError: The registry gives no usable answer; only with `frames`.
+    """
+    framed = options.schema_registry and is_framed(record)
+    if framed and frames is None:
+        return Item(record, unread=True)
     try:
-        events = _events(options, record)
+        events = _events(options, frames.unframe(record) if framed and frames else record)
     except InvalidEventError as error:
         return Item(record, reason=reason_of(error.errors, attempts=1))
+    except RegistryUnavailableError:
+        raise
     except Exception as error:  # noqa: BLE001 # a defect of ours must not lose the record or stop its neighbours
         return Item(record, failure=describe(error))
     return Item(record, events=events, done=not events)

@@ -15,6 +15,7 @@ from asset_consumer.dead_letter_producer import DeadLetterProducer
 from asset_consumer.in_band import is_unsupported
 from asset_consumer.loop import ConsumerLoop
 from asset_consumer.options import ConsumerOptions
+from asset_consumer.registry_client import open_schema_registry
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.settle import Road
 from asset_consumer.stopping import Stopped
@@ -74,18 +75,20 @@ def run_consumer(
 ) -> None:
     """Run the loop with an instance that is open and topics that can be used."""
     health.note("recorder", recorder_facts(reporting.recorder))
-    road = Road(consumer_options(settings), reporting, dead_letter_producer(settings), DeadLetterBudget())
-    loop = ConsumerLoop(kafka_config(settings), road, health)
-    health.set("started", ok=True)
-    threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()
-    try:
-        loop.run(stop)
-    except KafkaException as error:
-        if settings.kafka.group_protocol == "consumer" and is_unsupported(error.args[0]):
-            raise SettingsError([_NO_SUCH_PROTOCOL]) from error
-        raise
-    finally:
-        road.dead_letters.close(1.0)
+    with open_schema_registry(settings) as frames:
+        options = consumer_options(settings)
+        road = Road(options, reporting, dead_letter_producer(settings), DeadLetterBudget(), frames)
+        loop = ConsumerLoop(kafka_config(settings), road, health)
+        health.set("started", ok=True)
+        threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()
+        try:
+            loop.run(stop)
+        except KafkaException as error:
+            if settings.kafka.group_protocol == "consumer" and is_unsupported(error.args[0]):
+                raise SettingsError([_NO_SUCH_PROTOCOL]) from error
+            raise
+        finally:
+            road.dead_letters.close(1.0)
 
 
 def consumer_options(settings: Settings) -> ConsumerOptions:
@@ -102,6 +105,7 @@ def consumer_options(settings: Settings) -> ConsumerOptions:
         max_event_bytes=settings.max_event_bytes,
         provenance=kafka.provenance,
         event_time_from_record=settings.event_time == "record",
+        schema_registry=kafka.schema_registry.url is not None,
         run_event_topics=frozenset(topic.name for topic in kafka.topics if topic.format == "openlineage"),
         lineage=settings.lineage.rules_of(),
     )

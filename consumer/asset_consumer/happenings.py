@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("asset_bridge.consumer")
 
-_A_PERSON_MUST_ACT = ("internal", "dlq.too_large")
+_A_PERSON_MUST_ACT = ("internal", "dlq.too_large", "registry: HTTP 401", "registry: HTTP 403", "registry: HTTP 404")
 """Holds that no passing of time will end."""
 
 

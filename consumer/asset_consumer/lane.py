@@ -32,6 +32,13 @@ class Item:
     failure: str | None = None
     attempts: int = 0
     done: bool = False
+    unread: bool = False
+    """Whether its value is framed and waits for a schema registry, which only the worker thread may ask."""
+
+    def become(self, read: Item) -> None:
+        """Take what a reading of the same record has found."""
+        self.events, self.reason, self.failure = read.events, read.reason, read.failure
+        self.done, self.unread = read.done, read.unread
 
     @property
     def room(self) -> int:

@@ -22,6 +22,7 @@ class ConsumerOptions:
     `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
     rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `start` is where
     a group without an offset begins; `out_of_range` is what to do when its offset lies outside the log.
+    `schema_registry` tells whether there is one to read framed values by.
     """
 
     topics: Mapping[str, EventType | None]
@@ -34,5 +35,6 @@ class ConsumerOptions:
     max_event_bytes: int = MAX_EVENT_BYTES
     provenance: bool = True
     event_time_from_record: bool = False
+    schema_registry: bool = False
     run_event_topics: frozenset[str] = frozenset()
     lineage: LineageRules = field(default_factory=LineageRules)

@@ -19,6 +19,7 @@ from asset_consumer.librdkafka import (
     plain,
 )
 from asset_consumer.settings_fields import Name, Seconds, Section, TopicName, check_topic_name
+from asset_consumer.settings_registry import SchemaRegistrySettings
 from asset_events import EventType
 
 Property: TypeAlias = Annotated[str, AfterValidator(check_property)]
@@ -75,6 +76,8 @@ class KafkaSettings(Section):
     """Seconds that one question about topics or offsets may take."""
     shutdown_deadline_s: Seconds = 20
     """Seconds from SIGTERM to exit, brokers there or not."""
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+    """Where the schemas of framed values are."""
     librdkafka: dict[Property, Annotated[PropertyValue, BeforeValidator(as_text)]] = Field(default_factory=dict)
     """Any other librdkafka property, by its own name; in the environment with `_` for `.`."""
     librdkafka_files: dict[SecretProperty, Path] = Field(default_factory=dict)

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from asset_consumer import happenings
-from asset_consumer.classify import reason_of
+from asset_consumer.classify import classify, reason_of
+from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.lane import Item, Lane
 from asset_events import ErrorDetail
 from asset_reporting.handlers import report
@@ -21,6 +22,7 @@ from asset_reporting.recorder import GroupId, Progress
 if TYPE_CHECKING:
     from asset_consumer.budget import DeadLetterBudget
     from asset_consumer.dead_letter_producer import DeadLetterProducer
+    from asset_consumer.framed import FrameReader
     from asset_consumer.options import ConsumerOptions
     from asset_reporting.handlers import ReportingContext
 
@@ -41,6 +43,12 @@ class Road:
     reporting: ReportingContext
     dead_letters: DeadLetterProducer
     budget: DeadLetterBudget
+    frames: FrameReader | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a road on which framed records would wait for nobody."""
+        if self.options.schema_registry and self.frames is None:
+            raise ValueError("framed records are told apart, and there is nothing to read them by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,8 @@ def settle(road: Road, group: GroupId, work: Work) -> Settlement:
         DeadLetterFatalError: The producer cannot go on in this process; nothing open has been lost.
     """
     settlement = Settlement()
+    _read_framed(road, work, settlement)
+    work = settlement.free(work)
     more = True
     while more:
         _write_dead_letters(road, work, settlement)
@@ -99,6 +109,18 @@ def settle(road: Road, group: GroupId, work: Work) -> Settlement:
         more = _report(road, group, work, settlement)
         work = settlement.free(work)
     return settlement
+
+
+def _read_framed(road: Road, work: Work, settlement: Settlement) -> None:
+    """Read what waits for the schema registry: each lane up to the first record for which it gives no answer."""
+    for lane, items in work:
+        unread = (item for item in items if item.unread)
+        for item in unread:
+            try:
+                item.become(classify(road.options, item.record, road.frames))
+            except RegistryUnavailableError as error:
+                settlement.stop_at(lane, item, str(error))
+                break
 
 
 def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> None:

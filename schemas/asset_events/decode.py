@@ -10,6 +10,8 @@ from asset_events.errors import ErrorDetail, InvalidEventError
 
 _BOM: Final = b"\xef\xbb\xbf"
 
+_REGISTRY: Final = ", or name the registry to `consume` (kafka.schema_registry.url)"
+
 # The longer of two signatures that begin alike comes first.
 _NOT_PLAIN: Final = (
     (b"\x00\x00\xfe\xff", "is UTF-32; send UTF-8"),
@@ -17,7 +19,7 @@ _NOT_PLAIN: Final = (
     (b"\xfe\xff", "is UTF-16; send UTF-8"),
     (b"\x1f\x8b", "is compressed with gzip; send it uncompressed"),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd; send it uncompressed"),
-    (b"\x00", "begins with a zero byte, as a schema registry's framing does; send the JSON alone"),
+    (b"\x00", "begins with a zero byte, as a schema registry's framing does; send the JSON alone" + _REGISTRY),
 )
 
 

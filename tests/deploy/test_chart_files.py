@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from importlib.metadata import metadata, version
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,7 +15,7 @@ from chart_files import CHART, made, schema
 from chart_value_sets import SETS
 from chart_values import Values
 
-from asset_consumer.settings_names import setting_paths
+from asset_consumer.settings_names import SettingPath, setting_paths
 
 pytestmark = pytest.mark.deploy
 
@@ -33,15 +35,11 @@ def test_defaults_and_every_set_of_values_are_what_the_model_takes() -> None:
 
 def test_schema_is_a_schema_and_knows_every_setting_that_a_release_may_give() -> None:
     jsonschema.Draft7Validator.check_schema(schema())
-    config = schema()["properties"]["config"]
-    known = {
-        (section, name) if "$ref" in field else (section,)
-        for section, field in config["properties"].items()
-        for name in _properties(field)
-    }
+    known = set(_paths(schema()["properties"]["config"]["properties"]))
     by_the_chart = {
         ("http", "host"), ("http", "port"), ("http", "management_port"), ("http", "api_keys_file"),
         ("management", "host"), ("management", "port"), ("targets", "workspace"), ("kafka", "librdkafka_files"),
+        ("kafka", "schema_registry", "password"),
     }  # fmt: skip
     assert known | by_the_chart == set(setting_paths())
     assert not known & by_the_chart
@@ -66,7 +64,18 @@ def test_every_value_is_explained() -> None:
     assert json.dumps({"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}) in table
 
 
-def _properties(field: dict[str, str]) -> list[str]:
-    if "$ref" not in field:
-        return [""]
-    return list(schema()["$defs"][field["$ref"].rpartition("/")[2]]["properties"])
+def _paths(properties: dict[str, Any], above: SettingPath = ()) -> Iterator[SettingPath]:
+    for name, field in properties.items():
+        if "$ref" in field:
+            yield from _paths(schema()["$defs"][field["$ref"].rpartition("/")[2]]["properties"], (*above, name))
+        else:
+            yield (*above, name)
+
+
+def test_the_password_of_the_schema_registry_is_no_value() -> None:
+    check = jsonschema.Draft7Validator(schema())
+    given = {"url": "https://registry", "username": "me", "password_file": "/run/secrets/registry"}
+    for password, refused in (({}, False), ({"password": "s"}, True)):
+        values = {"config": {"kafka": {"schema_registry": given | password}}}
+        errors = [error for error in check.iter_errors(values) if "schema_registry" in error.absolute_path]
+        assert bool(errors) is refused

@@ -132,10 +132,16 @@ def _on_topic(topic: str, last: int | None, config: Path | None) -> Iterator[Ver
     configure_logging(settings.log_format, "WARNING")
     from asset_consumer.classify import classify  # noqa: PLC0415 # refused settings are told at once
     from asset_consumer.consume import consumer_options  # noqa: PLC0415 # see above
-    from asset_consumer.topic_reader import read_topic  # noqa: PLC0415 # see above
+    from asset_consumer.framed import RegistryUnavailableError  # noqa: PLC0415 # see above
+    from asset_consumer.registry_client import open_schema_registry  # noqa: PLC0415 # see above
+    from asset_consumer.topic_reader import TopicReaderError, read_topic  # noqa: PLC0415 # see above
 
     options = consumer_options(settings)
-    for record in read_topic(settings, topic, last):
-        item = classify(options, record)
-        failed = (ErrorDetail("", "internal", f"reading it failed: {item.failure}"),) if item.failure else ()
-        yield Verdict({"record": record.identity}, item.reason.errors if item.reason else failed)
+    with open_schema_registry(settings) as frames:
+        for record in read_topic(settings, topic, last):
+            try:
+                item = classify(options, record, frames)
+            except RegistryUnavailableError as error:
+                raise TopicReaderError(f"{record.identity} cannot be judged: {error}") from None
+            failed = (ErrorDetail("", "internal", f"reading it failed: {item.failure}"),) if item.failure else ()
+            yield Verdict({"record": record.identity}, item.reason.errors if item.reason else failed)
