@@ -23,6 +23,8 @@ from mock_cluster import Sent, consume_all, produce
 from asset_consumer import backoff
 from asset_reporting.public_recorder import PublicRecorder
 
+pytestmark = pytest.mark.heavy
+
 PARTITIONS, RECORDS, BAD_SHARE = 4, 3000, 0.25
 
 

@@ -51,7 +51,7 @@ def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "LONGEST_S", 3.0)
 
 
-@pytest.fixture(params=[TransactionalRecorder, PublicRecorder])
+@pytest.fixture(params=[TransactionalRecorder, pytest.param(PublicRecorder, marks=pytest.mark.heavy)])
 def recorder(instance: DagsterInstance, request: pytest.FixtureRequest) -> FaultyRecorder:
     """Both recorders, since the loop must keep its promises with either."""
     return FaultyRecorder(request.param(instance))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from missing import REQUIRE, missing
 
+pytestmark = pytest.mark.heavy
+
 SKIPPING = """
 import pytest
 from missing import missing

@@ -26,6 +26,8 @@ from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Recorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
+pytestmark = pytest.mark.heavy
+
 Batches: TypeAlias = list[list[AssetEvent]]
 
 NOW = 1_790_000_000.123456

@@ -17,6 +17,8 @@ from numbered import event, numbers
 from asset_consumer import topic_ids
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
+pytestmark = pytest.mark.heavy
+
 OLD, NEW = range(5), range(10, 18)  # the new log is longer: the group's offset 5 lies within it
 
 
