@@ -112,7 +112,10 @@ SCALED: Values = merged(
         },
         "kafka": {
             "tls": TLS,
-            "sasl": {"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "name.key", "passwordKey": "word.key"},
+            "sasl": {
+                "mechanism": "SCRAM-SHA-512", "existingSecret": "s",
+                "usernameKey": "name.key", "passwordKey": "word.key",
+            },
         },
         "consumer": {
             "pdb": {"minAvailable": 2, "maxUnavailable": None},
@@ -157,9 +160,14 @@ SCRAM_256: Values = merged(
     {"consumer": {"autoscaling": {"kind": "keda"}}, "config": {"kafka": {"start": "latest"}}},
 )
 MUTUAL: Values = merged(
-    with_kafka(sasl=SASL, tls={**TLS, "client": {"existingSecret": "client", "certKey": "my.crt", "keyKey": "my.key"}}),
+    with_kafka(
+        sasl={**SASL, "mechanism": "PLAIN"},
+        tls={**TLS, "client": {"existingSecret": "client", "certKey": "my.crt", "keyKey": "my.key"}},
+    ),
     {"consumer": {"autoscaling": {"kind": "keda"}}},
 )
 THEIRS: Values = merged(
-    with_kafka(tls=TLS), {"consumer": {"autoscaling": {"kind": "keda", "keda": {"authenticationRef": "theirs"}}}}
+    with_kafka(tls=TLS),
+    {"config": {"kafka": {"group_id": "theirs-too"}}},
+    {"consumer": {"autoscaling": {"kind": "keda", "keda": {"authenticationRef": "theirs"}}}},
 )

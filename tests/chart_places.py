@@ -203,7 +203,10 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
                 )
             },
             f"NetworkPolicy -check {HOOK}-weight": "-10",
+            "NetworkPolicy -test spec egress 1 ports": [{"port": "http", "protocol": "TCP"}],
             "Job -check-consumer spec activeDeadlineSeconds": 300,
+            "Job -check-consumer spec backoffLimit": 2,
+            f"Job -check-consumer {HOOK}-delete-policy": "before-hook-creation,hook-succeeded",
             "Job -check-consumer spec template spec serviceAccountName": "default",
             **{f"Pod -test-{c} {HOOK}": "test" for c in COMPONENTS},
             "Pod -test-http spec containers service args 1": "http://bridge-asset-bridge:8018/report_asset_events",
@@ -232,7 +235,7 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             f"{TRIGGER} activationLagThreshold": "3000000",
             f"{TRIGGER} excludePersistentLag": "false",
             f"{TRIGGER} offsetResetPolicy": "earliest",
-            f"{TRIGGER} sasl": "plaintext",
+            f"{TRIGGER} sasl": "scram_sha512",
             f"{TRIGGER} tls": "enable",
             "ScaledObject * spec triggers 0 authenticationRef name": "whole-consumer",
             **{
@@ -276,7 +279,7 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
     "mutual TLS": (
         MUTUAL,
         {
-            f"{TRIGGER} sasl": "scram_sha512",
+            f"{TRIGGER} sasl": "plaintext",
             "TriggerAuthentication * spec secretTargetRef": [
                 {"parameter": "password", "name": "bridge-user", "key": "password"},
                 {"parameter": "ca", "name": "cluster-cluster-ca-cert", "key": "ca.crt"},
@@ -291,7 +294,7 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             "ScaledObject * spec triggers 0 authenticationRef": {"name": "theirs"},
             TRIGGER: {
                 "bootstrapServers": "broker:9092",
-                "consumerGroup": "asset-bridge",
+                "consumerGroup": "theirs-too",
                 "topic": "dagster.asset-events",
                 "lagThreshold": "1000",
                 "activationLagThreshold": "0",

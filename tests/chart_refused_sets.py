@@ -86,6 +86,16 @@ SENTENCES: dict[str, tuple[Values, str]] = {
     "an ingress for nobody": (
         merged(LEAST, {"http": {"ingress": {"enabled": True, "hosts": ["a.example"]}}}), "needs http.enabled",
     ),
+    "a user of Strimzi's with a login that it has not": (
+        merged(
+            LEAST,
+            {
+                "strimzi": {"cluster": "c", "user": {"enabled": True}},
+                "kafka": {"sasl": {"mechanism": "SCRAM-SHA-256", "existingSecret": "s", "username": "u"}},
+            },
+        ),
+        "must be SCRAM-SHA-512, or empty",
+    ),
     "Strimzi without a cluster": (
         merged(LEAST, {"strimzi": {"topics": {"enabled": True}}}), "strimzi.cluster is needed",
     ),

@@ -48,7 +48,8 @@ class ConsumerAutoscaling(Part):
     kind: Literal["none", "hpa", "keda"] = "none"
     """`hpa` scales by CPU, `keda` by the group's lag."""
     min_replicas: Count = 1
-    """At least 1 is advised: a group of none has no committed offset to measure lag by."""
+    """At least 1 is advised: a group of none has no committed offset to measure lag by. With 0 and `keda` the alert
+    AssetBridgeGone is left out."""
     max_replicas: Some = 3
     """The most replicas."""
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 80

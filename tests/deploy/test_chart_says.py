@@ -179,6 +179,13 @@ def test_dashboard_shows_the_group_that_consumes(group: str) -> None:
     assert variable["current"] == {"text": [group], "value": [group]}
 
 
+@pytest.mark.parametrize(("least", "there"), [(0, False), (1, True)])
+def test_who_may_scale_to_nothing_is_not_missed(least: int, *, there: bool) -> None:
+    rules = rules_of({"consumer": {"autoscaling": {"kind": "keda", "minReplicas": least}}})
+    assert ("AssetBridgeGone" in rules) == there
+    assert "AssetBridgeNotStarted" in rules
+
+
 def test_an_alert_can_be_left_out_and_groups_can_be_added() -> None:
     first, *others = alerts({})
     more = [{"name": "more", "rules": [{"alert": "Mine", "expr": "vector(1)"}]}]

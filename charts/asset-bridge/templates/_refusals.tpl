@@ -123,6 +123,9 @@
 {{- fail "check.enabled and strimzi.topics.enabled or strimzi.user.enabled exclude each other: the check runs before Strimzi's topics and user are made. helm test looks afterwards." -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.strimzi.user.enabled (not (has .Values.kafka.sasl.mechanism (list "" "SCRAM-SHA-512"))) -}}
+{{- fail "strimzi.user.enabled makes a user for SCRAM-SHA-512 or TLS; kafka.sasl.mechanism must be SCRAM-SHA-512, or empty." -}}
+{{- end -}}
 {{- if .Values.strimzi.topics.enabled -}}
 {{- $input := include "asset-bridge.topicConfig" (dict "root" $ "dead" false) | fromYaml -}}
 {{- $letters := include "asset-bridge.topicConfig" (dict "root" $ "dead" true) | fromYaml -}}
