@@ -1,10 +1,14 @@
-"""Run the command line to its end in a process of its own, without the settings of this one."""
+"""Run the command line without the settings of this process, to its end in one of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def asset_bridge(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -17,3 +21,9 @@ def python(*arguments: str, stdin: str = "", **environment: str) -> subprocess.C
     return subprocess.run(
         command, input=stdin, capture_output=True, text=True, env=clean | environment, timeout=60, check=False
     )
+
+
+def without_test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a command that is run in this process: the tests' own variables would be taken for settings, and refused."""
+    for name in [name for name in os.environ if name.startswith("ASSET_BRIDGE_TEST_")]:
+        monkeypatch.delenv(name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from broker import Broker
+from command_line import without_test_variables
 from mock_cluster import Sent, produce
 from registry import RegistryServer, Sender, registry_server
 
@@ -29,8 +29,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryServer]:
 @pytest.fixture
 def topic(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
     broker.create_topic(broker.topic, 1)
-    for name in [name for name in os.environ if name.startswith("ASSET_BRIDGE_TEST_")]:  # the suite's own
-        monkeypatch.delenv(name)
+    without_test_variables(monkeypatch)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", broker.bootstrap)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S", "5")
     return broker.topic

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import asset_bridge, python
+from command_line import asset_bridge, python, without_test_variables
 from dagster import AssetCheckEvaluation, AssetMaterialization, DagsterInstance
 from dagster_reading import runless_events
 from document_server import KEY, document_server
@@ -34,6 +34,7 @@ def url(instance: DagsterInstance) -> Iterator[str]:
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the command in this process; returns its exit code, lines of stdout and lines of stderr."""
+    without_test_variables(monkeypatch)
     monkeypatch.setenv("ASSET_BRIDGE_API_KEY", KEY)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # which `run` replaces
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
 from broker import Broker
+from command_line import without_test_variables
 from confluent_kafka.admin import AdminClient
 from consuming import committed_offsets
 from mock_cluster import Sent, consume_all, produce
@@ -22,8 +22,7 @@ TYPELESS = b'{"asset_key": "a"}'
 def topic(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
     broker.create_topic(broker.topic, 2)
     broker.create_topic(broker.dead_letters, 1)
-    for name in [name for name in os.environ if name.startswith("ASSET_BRIDGE_TEST_")]:
-        monkeypatch.delenv(name)  # no settings, and refused as such
+    without_test_variables(monkeypatch)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", broker.bootstrap)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__TOPICS", broker.topic)
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S", "5")
