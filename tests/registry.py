@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager
@@ -23,13 +24,13 @@ from google.protobuf.message_factory import GetMessageClass
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from google.protobuf.message import Message
 
@@ -122,12 +123,15 @@ class RegistryServer:
     """As much of a registry's HTTP interface as consumers and serialisers use.
 
     `fault` is a status to answer with instead, with `body`; `go_on`, when cleared, keeps callers waiting;
-    `credentials` is what the header Authorization must be.
+    `credentials` is what the header Authorization must be; `only` is the path that the fault is for, if not for all.
+    With `drops` an answer begins and never ends.
     """
 
     fault: int | None = None
     body: dict[str, Any] | str = field(default_factory=dict)
     credentials: str | None = None
+    only: str | None = None
+    drops: bool = False
     schemas: list[Schema] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     url: str = ""
@@ -153,10 +157,17 @@ class RegistryServer:
         await run_in_threadpool(self.go_on.wait, 30)
         if self.credentials is not None and request.headers.get("authorization") != self.credentials:
             return JSONResponse({"error_code": 401, "message": "Unauthorized"}, 401)
-        if self.fault is not None:
+        if self.drops:
+            return StreamingResponse(self._in_drops(), headers={"content-type": "application/json"})
+        if self.fault is not None and self.only in (None, request.url.path):
             kind = PlainTextResponse if isinstance(self.body, str) else JSONResponse
             return kind(self.body, self.fault)
         return None
+
+    async def _in_drops(self) -> AsyncIterator[bytes]:
+        while self.drops:
+            yield b" "
+            await asyncio.sleep(0.05)
 
     async def _by_id(self, request: Request) -> Response:
         trouble = await self._trouble(request)
@@ -194,6 +205,7 @@ class RegistryServer:
 
     def heal(self) -> None:
         self.fault = self.credentials = None
+        self.drops = False
         self.go_on.set()
 
     def client(self, **conf: Any) -> SchemaRegistryClient:

@@ -268,6 +268,13 @@ def test_attribute_that_is_not_utf_8_is_refused_by_both_roads(client: TestClient
     assert answer.json()["code"] == "encoding.unsupported"
 
 
+def test_an_extension_may_be_anything(client: TestClient) -> None:
+    headers = tuple({**binary(WITH_KEY).record_headers, "ce_mine": b"\xff"}.items())
+    assert decode(Record("events", 0, 1, None, b"{}", headers)).asset_key == ("a",)
+    sent = {**binary({**WITH_KEY, "id": "extended"}).headers, "ce-mine": "%FF"}
+    assert client.post(BATCH, headers=sent).status_code == 200
+
+
 def test_type_must_be_the_endpoints_and_the_topics(client: TestClient) -> None:
     answer = client.post("/report_asset_check/a", headers=binary(NEEDED).headers)
     with pytest.raises(InvalidEventError) as caught:

@@ -37,6 +37,9 @@ from asset_reporting.auth import LINEAGE_PATH, ApiKeys
 from asset_reporting.group_commit import GroupCommit
 from asset_reporting.handlers import ReportingContext
 from asset_reporting.outcomes import Again, Outcome, Recorded, Rejected, Unavailable
+from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.recorder import Progress
+from asset_reporting.reporters import ONE_BY_ONE_EVENTS
 from asset_reporting.server import HttpServer
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
@@ -318,3 +321,32 @@ def test_client_with_a_wrong_key_or_compression_is_told_so(fresh: Fresh, server:
             transport.emit(event)
         transport.close()
     assert fresh() == []
+
+
+def test_who_may_only_read_reports_no_lineage_either(instance: DagsterInstance, fresh: Fresh) -> None:
+    with http_client(instance, read_only=True) as client:
+        answer = client.post(LINEAGE_PATH, json=run_event(dataset("read_only")))
+    assert (answer.status_code, answer.json()["code"]) == (403, "asset.forbidden")
+    assert fresh() == []
+
+
+class InParts(PublicRecorder):
+    """Notes how many events it is given at a time."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        super().__init__(instance)
+        self.sizes: list[int] = []
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+        self.sizes.append(len(events))
+        return super().record(events, progress)
+
+
+def test_one_by_one_a_large_run_is_recorded_in_parts_that_keep_the_deadline(tmp_path: Path) -> None:
+    sent = run_event(*(dataset(f"many_{number}") for number in range(60)))
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        recorder = InParts(instance)
+        with http_client(instance, ReportingContext(recorder)) as client:
+            answer = client.post(LINEAGE_PATH, json=sent)
+        assert (answer.status_code, recorder.sizes) == (201, [ONE_BY_ONE_EVENTS, ONE_BY_ONE_EVENTS, 10])
+        assert len(runless_entries(instance)) == 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from asset_consumer.registry_client import open_schema_registry
 from asset_consumer.schema_registry import SchemaRegistry
 from asset_consumer.settings_sources import SettingsError, load_settings
 from asset_consumer.settle import Road
+from asset_events import InvalidEventError
 from asset_reporting.handlers import ReportingContext
 from asset_reporting.public_recorder import PublicRecorder
 
@@ -189,6 +191,8 @@ def test_a_value_that_nobody_can_read_is_dead_lettered_as_it_was(
         (404, "<html>no such page</html>", "registry: HTTP 404"),
         (404, {"error_code": 404}, "registry: HTTP 404"),
         (200, "<html>please log in</html>", "registry: JSONDecodeError"),
+        (200, {"status": "maintenance"}, "registry: NoSchemaError"),
+        (400, {"error_code": 400}, "registry: HTTP 400"),
         (302, "", "registry: HTTP 302"),
         (500, {"error_code": 50001, "message": SECRET}, "registry: HTTP 500"),
     ],
@@ -198,9 +202,37 @@ def test_only_the_registrys_own_word_that_it_has_no_such_schema_is_the_records_f
 ) -> None:
     value = framed(registry, "events", 1)
     registry.break_down(fault=fault, body=body)
+    frames = SchemaRegistry(registry.client())
     with pytest.raises(RegistryUnavailableError) as raised:
-        SchemaRegistry(registry.client()).unframe(Record("events", 0, 0, None, value))
+        frames.unframe(Record("events", 0, 0, None, value))
     assert str(raised.value) == reason
+    assert frames.probe() == reason
+    registry.heal()
+    eventually(lambda: frames.probe() is None)
+    assert json.loads(frames.unframe(Record("events", 0, 0, None, value)).value or b"")["asset_key"] == ["a"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, 404), (400, 400), (422, 42201)])
+def test_a_question_that_a_well_registry_refuses_is_its_records_fault(
+    registry: RegistryServer, status: int, code: int
+) -> None:
+    """As an id beyond all ids may be: nothing would ever free its partition."""
+    registry.break_down(fault=status, body={"error_code": code}, only=f"/schemas/ids/{2**32 - 1}")
+    with pytest.raises(InvalidEventError, match=r"^encoding.unsupported: .* does not have"):
+        SchemaRegistry(registry.client()).unframe(Record("events", 0, 0, None, b"\0\xff\xff\xff\xff{}"))
+
+
+def test_an_answer_in_drops_is_not_waited_for_for_ever(registry: RegistryServer) -> None:
+    record = Record("events", 0, 0, None, framed(registry, "events", 1))
+    frames = SchemaRegistry(registry.client(timeout=5), deadline_s=0.3)
+    registry.break_down(drops=True)
+    for _ in range(2):
+        with pytest.raises(RegistryUnavailableError, match=r"^registry: TimeoutError$"):
+            frames.unframe(record)
+        eventually(lambda: len(registry.asked) == 1)
+    registry.heal()
+    eventually(lambda: frames.probe() is None)
+    assert frames.unframe(record).value
 
 
 def test_a_registry_that_is_not_there_is_told_by_its_failure(registry: RegistryServer) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ from asset_consumer.lane import Item
 from asset_consumer.options import ConsumerOptions
 from asset_consumer.record import Headers, Record
 from asset_consumer.schema_registry import SchemaRegistry
-from asset_events import AssetEvent, parse_event
+from asset_events import AssetEvent, InvalidEventError, parse_event
 
 OPTIONS = ConsumerOptions({"events": None}, {"events": "events.dlq"}, schema_registry=True, provenance=False)
 CHECK = {"event_type": "asset_check", "asset_key": ["a"], "check_name": "c", "passed": False}
@@ -312,3 +313,31 @@ def test_a_run_event_of_openlineage_may_be_framed_too(frames: SchemaRegistry, se
     }
     assert len(classify(options, read["COMPLETE"], frames).events) == 2
     assert classify(options, read["START"], frames).done  # it says nothing to Dagster
+
+
+@pytest.mark.parametrize(
+    ("items", "refused"),
+    [
+        ("null", True),
+        ({"type": "record", "name": "Nothing", "fields": [{"name": "n", "type": "null"}]}, True),
+        ({"type": "fixed", "name": "Zero", "size": 0}, True),
+        ({"type": "record", "name": "Tree", "fields": [{"name": "more", "type": ["null", "Tree"]}]}, False),
+        (["null", "string"], False),
+        ({"type": "array", "items": "string"}, False),
+    ],
+)
+def test_few_bytes_cannot_stand_for_any_number_of_items(
+    frames: SchemaRegistry, sender: Sender, items: Any, *, refused: bool
+) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("event_type", "asset_key")]
+    tags = {"name": "metadata", "type": {"type": "record", "name": "M", "fields": [
+        {"name": "many", "type": {"type": "array", "items": items}},
+    ]}}  # fmt: skip
+    schema = json.dumps({"type": "record", "name": "E", "fields": [*fields, tags]})
+    sent = {"event_type": "asset_observation", "asset_key": "a", "metadata": {"many": []}}
+    value = sender.framed("AVRO", sent, "events", schema=schema)
+    if refused:
+        with pytest.raises(InvalidEventError, match="take no bytes"):
+            frames.unframe(Record("events", 0, 0, None, value))
+    else:
+        assert b"many" in (frames.unframe(Record("events", 0, 0, None, value)).value or b"")

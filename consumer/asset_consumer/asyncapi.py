@@ -27,7 +27,8 @@ _BINDING: Final = {"bindingVersion": "0.5.0"}
 
 _DESCRIPTION: Final = """Records on these topics and events posted over HTTP (see the OpenAPI document) follow one
 contract, and are refused with the same codes. A record that can never become an asset event goes to the dead-letter
-topic."""
+topic. Where a schema registry is configured, a value may also be framed for it (Confluent's wire format, or the id in
+the header `__value_schema_id`): JSON Schema, Avro or Protobuf of the same fields."""
 
 _KEY: Final = {
     "type": "string",

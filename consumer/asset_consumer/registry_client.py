@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from asset_consumer.settings import Settings
     from asset_consumer.settings_registry import SchemaRegistrySettings
 
+DEADLINE_TIMEOUTS = 2
+"""How many timeouts one question may take in all: to connect, and to answer."""
+
 _SECTION = ("kafka", "schema_registry")
 
 
@@ -40,7 +43,7 @@ def open_schema_registry(settings: Settings) -> Generator[SchemaRegistry | None]
         client = SchemaRegistryClient(config)
     except OSError as error:  # of a file: nothing is asked yet
         raise _problem("", f"ca_file, cert_file or key_file cannot be used: {error.strerror}") from None
-    with closing(SchemaRegistry(client)) as frames:
+    with closing(SchemaRegistry(client, DEADLINE_TIMEOUTS * registry.timeout_s)) as frames:
         yield frames
 
 

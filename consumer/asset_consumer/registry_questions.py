@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka.schema_registry import SchemaRegistryError
@@ -23,32 +25,54 @@ QUIET_S = 1.0
 _CREDENTIALS = {401, 403}
 
 
+NO_SUCH_ID = 2**31 - 1
+"""The largest id a registry can give, which none has come to."""
+
+_ABOUT_THE_QUESTION = {400, 404, 405, 422}
+
+
 class UnknownSchemaError(Exception):
     """Raised when the registry answers that it has no such schema."""
+
+
+class NoSchemaError(Exception):
+    """Raised when what came back is JSON, and no schema: a gateway answers so in the registry's place."""
 
 
 class RegistryQuestions:
     """What confluent-kafka's deserialisers ask of a `SchemaRegistryClient`, with two kinds of failure."""
 
-    def __init__(self, client: SchemaRegistryClient) -> None:
-        """Take a client that does not retry by itself; it keeps what it has learnt."""
-        self._client = client
+    def __init__(self, client: SchemaRegistryClient, deadline_s: float) -> None:
+        """Take a client that does not retry by itself; it keeps what it has learnt.
+
+        Its own timeout is that of each part of an answer: one that comes in drops would pass it for ever, hence
+        `deadline_s` for the whole.
+        """
+        self._client, self._deadline_s = client, deadline_s
+        self._under_way: Future[Any] | None = None
         self._answered: set[Hashable] = set()
         self._quiet_until = 0.0
         self._reason = ""
 
     def get_schema(self, schema_id: int, subject: str | None = None, fmt: str | None = None) -> Schema:
         """The schema of this id."""
-        return self._ask(("id", schema_id, subject, fmt), lambda: self._client.get_schema(schema_id, subject, fmt))
+        key = ("id", schema_id, subject, fmt)
+        return self._ask(key, lambda: _schema(self._client.get_schema(schema_id, subject, fmt)))
 
     def get_schema_by_guid(self, guid: str, fmt: str | None = None) -> Schema:
         """The schema of this GUID."""
-        return self._ask(("guid", guid, fmt), lambda: self._client.get_schema_by_guid(guid, fmt))
+        return self._ask(("guid", guid, fmt), lambda: _schema(self._client.get_schema_by_guid(guid, fmt)))
 
     def get_version(self, subject: str, version: int, *form: Any) -> RegisteredSchema:  # noqa: ANN401 # passed on
         """A schema that another one refers to."""
         key = ("version", subject, version, *form)
-        return self._ask(key, lambda: self._client.get_version(subject, version, *form))
+
+        def question() -> RegisteredSchema:
+            registered = self._client.get_version(subject, version, *form)
+            _schema(registered.schema)
+            return registered
+
+        return self._ask(key, question)
 
     def config(self) -> dict[str, Any]:
         """What the rules of a schema would be told; none is installed here."""
@@ -68,14 +92,49 @@ class RegistryQuestions:
         if key not in self._answered and time.monotonic() < self._quiet_until:
             raise RegistryUnavailableError(self._reason)
         try:
-            answer = question()
+            answer = question() if key in self._answered else self._in_time(question)
         except Exception as error:  # noqa: BLE001 # whatever it is, it is not the record's fault
-            if _is_unknown(error):
+            if _is_unknown(error) or self._is_well_all_the_same(error):
                 raise UnknownSchemaError from None
+            if isinstance(error, NoSchemaError):
+                self._client.clear_caches()  # type: ignore[no-untyped-call] # it remembers whatever was answered
+                self._answered.clear()
             self._reason, self._quiet_until = f"registry: {_told(error)}", time.monotonic() + QUIET_S
             raise RegistryUnavailableError(self._reason) from None
         self._answered.add(key)
         return answer
+
+    def _in_time(self, question: Callable[[], T]) -> T:
+        """Wait for the answer, and leave behind one that does not come: in a daemon thread, one at a time."""
+        if self._under_way is not None and not self._under_way.done():
+            raise TimeoutError
+        answer: Future[T] = Future()
+        self._under_way = answer
+        threading.Thread(target=_answer, args=(question, answer), name="asset-bridge-registry", daemon=True).start()
+        return answer.result(self._deadline_s)
+
+    def _is_well_all_the_same(self, error: Exception) -> bool:
+        """Whether only this question is refused, as an id beyond all ids may be: no waiting would help its record."""
+        if not isinstance(error, SchemaRegistryError) or error.http_status_code not in _ABOUT_THE_QUESTION:
+            return False
+        try:
+            self._client.get_schema(NO_SUCH_ID)
+        except Exception as other:  # noqa: BLE001 # see above
+            return _is_unknown(other)
+        return False
+
+
+def _answer(question: Callable[[], T], answer: Future[T]) -> None:
+    try:
+        answer.set_result(question())
+    except Exception as error:  # noqa: BLE001 # raised where it is waited for
+        answer.set_exception(error)
+
+
+def _schema(schema: Schema | None) -> Schema:
+    if schema is None or not isinstance(schema.schema_str, str) or not schema.schema_str:
+        raise NoSchemaError
+    return schema
 
 
 def _is_unknown(error: Exception) -> bool:

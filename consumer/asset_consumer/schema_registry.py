@@ -17,11 +17,12 @@ from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.schema_registry.serde import SchemaId
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from asset_consumer.avro_schema import has_weightless_items
 from asset_consumer.decode import CONTENT_TYPE_HEADER
 from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.json_text import json_text
 from asset_consumer.protobuf_values import SERIALIZED, message_class, values_of
-from asset_consumer.registry_questions import RegistryQuestions, UnknownSchemaError
+from asset_consumer.registry_questions import NO_SUCH_ID, RegistryQuestions, UnknownSchemaError
 from asset_events import ErrorDetail, InvalidEventError
 
 __all__ = ["SchemaRegistry", "SchemaRegistryClient"]
@@ -40,16 +41,16 @@ _JSON, _AVRO, _PROTOBUF = (cast("Any", kind) for kind in (JSONDeserializer, Avro
 # The subject is what Java's deserialisers ask with, too. The library's own default asks one more question for it.
 _CONF: dict[str, Any] = {"subject.name.strategy": topic_subject_name_strategy}
 
-_NO_SUCH_ID = 2**31 - 1
-"""The largest id a registry can give, which none has come to."""
-
 
 class SchemaRegistry:
     """Turns framed values into the JSON text of their events: the `FrameReader`, for one thread at a time."""
 
-    def __init__(self, client: SchemaRegistryClient) -> None:
-        """Take a client that does not retry by itself: the records that wait for it are tried again."""
-        self._questions = RegistryQuestions(client)
+    def __init__(self, client: SchemaRegistryClient, deadline_s: float = 10.0) -> None:
+        """Take a client that does not retry by itself: the records that wait for it are tried again.
+
+        `deadline_s` is the longest that one question may take, in seconds.
+        """
+        self._questions = RegistryQuestions(client, deadline_s)
         asked = cast("SchemaRegistryClient", self._questions)
         # Not validated by the schema it names, as in Java: the contract is what is checked, and what a schema refers to
         # on other web servers is not fetched. The text stays as it was sent.
@@ -73,7 +74,7 @@ class SchemaRegistry:
     def probe(self) -> str | None:
         """Say why the registry cannot be used, None when it answers; asked as for a record, so with the same rights."""
         try:
-            self._questions.get_schema(_NO_SUCH_ID)
+            self._questions.get_schema(NO_SUCH_ID)
         except UnknownSchemaError:
             return None
         except RegistryUnavailableError as error:
@@ -91,6 +92,8 @@ class SchemaRegistry:
             case "JSON":
                 return replace(record, value=self._json(value, context))
             case "AVRO":
+                if has_weightless_items(schema.schema_str or ""):
+                    raise _refused("The schema of the value has arrays of items that take no bytes.")
                 values = self._avro(value, context)
             case "PROTOBUF":
                 indexes = tuple(_frame(value, context, "PROTOBUF").message_indexes or ())

@@ -54,12 +54,13 @@ def openapi(*, secured: bool = True, probes: bool = True, asyncapi: bool = True)
         "components": {
             "examples": answer_examples(),
             "schemas": {**event_schemas(), **answer_schemas(), **(_probe_schemas() if probes else {})},
-            **({"securitySchemes": {"ApiKey": _API_KEY}} if secured else {}),
+            **({"securitySchemes": {"ApiKey": _API_KEY, "Bearer": _BEARER}} if secured else {}),
         },
     }
 
 
 _API_KEY: Final = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+_BEARER: Final = {"type": "http", "scheme": "bearer", "description": "The same API key, for OpenLineage's clients."}
 
 
 def _probe_paths() -> dict[str, Any]:

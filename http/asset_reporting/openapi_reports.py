@@ -7,6 +7,7 @@ from typing import Any, Final
 from asset_events import ERROR_CODES, EVENT_TYPES, EventType
 from asset_events.cloud_event_headers import BATCHED, STRUCTURED
 from asset_events.cloud_event_schema import cloud_event_schema
+from asset_events.cloud_events import ATTRIBUTES
 from asset_events.events import EVENT_CLASSES
 from asset_events.json_schema import definitions, tagged_union
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
@@ -71,6 +72,18 @@ _DRY_RUN: Final = {
 }
 
 
+_CLOUD_EVENT_HEADERS: Final = [
+    {
+        "name": f"ce-{name}",
+        "in": "header",
+        "description": "A CloudEvent in binary mode: this attribute of it; the body is its data.",
+        "schema": {"type": "string"},
+    }
+    for name in ATTRIBUTES
+    if name != "datacontenttype"  # which is the Content-Type
+]
+
+
 def event_schemas() -> dict[str, Any]:
     """The schemas of everything that is sent, by name."""
     events = definitions(ref)
@@ -105,7 +118,7 @@ def batch_operation(*, secured: bool) -> dict[str, Any]:
         "description": "One result per event, in order; an event that is refused does not touch its neighbours. One"
         " CloudEvent (not an array of them) is answered as by the endpoints for one event.",
         "tags": ["report"],
-        "parameters": [_DRY_RUN],
+        "parameters": [_DRY_RUN, *_CLOUD_EVENT_HEADERS],
         "requestBody": {
             "required": True,
             "content": {
@@ -136,8 +149,7 @@ def lineage_operation(*, secured: bool) -> dict[str, Any]:
     operation = {
         "operationId": "lineage",
         "summary": "Report what an OpenLineage event says of assets",
-        "description": "Recorded whole or not at all. The API key may also come as a bearer token in `Authorization`,"
-        " as OpenLineage's clients send it.",
+        "description": "Recorded whole or not at all.",
         "tags": ["report"],
         "parameters": [_DRY_RUN],
         "requestBody": {"required": True, "content": {"application/json": {"schema": ref("RunEvent")}}},
@@ -147,13 +159,13 @@ def lineage_operation(*, secured: bool) -> dict[str, Any]:
         }
         | error_responses(code for code in ERROR_CODES if code not in _NOT_LINEAGE),
     }
-    return guarded(operation, secured=secured)
+    return guarded(operation, secured=secured, bearer=True)
 
 
-def guarded(operation: dict[str, Any], *, secured: bool) -> dict[str, Any]:
+def guarded(operation: dict[str, Any], *, secured: bool, bearer: bool = False) -> dict[str, Any]:
     """Add the API key, where keys are configured."""
     if secured:
-        return {**operation, "security": [{"ApiKey": []}]}
+        return {**operation, "security": [{"ApiKey": []}, *([{"Bearer": []}] if bearer else [])]}
     without = {status: answer for status, answer in operation["responses"].items() if status != "401"}
     return {**operation, "responses": without}
 
@@ -169,7 +181,7 @@ def _operation(event_type: EventType, suffix: str, parameters: list[dict[str, An
         "summary": _SAYS[event_type],
         "description": "Any field can stand in the body or in the query; the body's wins, null included.",
         "tags": ["report"],
-        "parameters": [*parameters, *_query_parameters(event_type), _DRY_RUN, _IDEMPOTENCY_KEY],
+        "parameters": [*parameters, *_query_parameters(event_type), _DRY_RUN, _IDEMPOTENCY_KEY, *_CLOUD_EVENT_HEADERS],
         "requestBody": {
             "required": False,
             "content": {"application/json": body, STRUCTURED: {"schema": ref("CloudEvent")}},

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from asset_events.cloud_events import CloudEventMode
+from asset_events.cloud_events import ATTRIBUTES, CloudEventMode
 from asset_events.errors import ErrorDetail, InvalidEventError
 from asset_events.media_type import is_media_type
 
@@ -38,7 +38,7 @@ def cloud_event_mode(
     named = {name.lower(): value for name, value in headers}
     if named.get(f"{prefix}specversion") is None:
         return None
-    given = {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+    given = {name: named.get(f"{prefix}{name}") for name in ATTRIBUTES}  # extensions say nothing here
     return {name: None if value is None else _text(name, value, prefix) for name, value in given.items()}
 
 

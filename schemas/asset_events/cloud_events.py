@@ -25,6 +25,9 @@ SPEC_VERSION: Final = "1.0"
 _NEEDED: Final = ("specversion", "type", "source", "id")
 _OPTIONAL: Final = ("subject", "time", "datacontenttype")
 
+ATTRIBUTES: Final = (*_NEEDED, *_OPTIONAL)
+"""The attributes that mean something here."""
+
 
 CloudEventMode: TypeAlias = Literal["structured"] | Mapping[str, object]
 """How a CloudEvent comes: whole in the bytes, or its data there and its attributes, by name, in headers (binary)."""
@@ -95,7 +98,7 @@ def _attributes(given: Mapping[str, object]) -> dict[str, str]:
     """The attributes that mean something here, all of them text that is not empty; null is as good as left out."""
     errors: list[ErrorDetail] = []
     attributes: dict[str, str] = {}
-    for name in (*_NEEDED, *_OPTIONAL):
+    for name in ATTRIBUTES:
         value = given.get(name)
         if isinstance(value, str) and value:
             attributes[name] = value
