@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
+from run_events import dataset, run_event
 
 from asset_consumer.commands.event_files import split_events
 from asset_consumer.commands.validate import validate
@@ -110,6 +112,15 @@ def test_cloud_events_are_judged_as_such_when_told() -> None:
     sent = {"specversion": "1.0", "type": "asset_materialization", "source": "/etl", "id": "1", "subject": "a"}
     assert run(stdin=json.dumps(sent)).return_value == 1
     assert run("--cloudevents", stdin=json.dumps(sent)).return_value == 0
+
+
+def test_run_events_of_openlineage_are_judged_as_such_when_told() -> None:
+    good, bad = run_event(dataset("orders")), run_event({"namespace": "n"})
+    result = run("--openlineage", stdin=f"{json.dumps(good)}\n{json.dumps(bad)}\n")
+    assert result.return_value == 1
+    assert result.output.splitlines()[0].startswith("<stdin>:2: field.missing /outputs/0/name ")
+    with pytest.raises(click.UsageError, match="goes with neither"):
+        CliRunner().invoke(validate, ["--openlineage", "--cloudevents"], standalone_mode=False, catch_exceptions=False)
 
 
 def test_no_value_of_an_event_and_no_control_character_is_printed() -> None:

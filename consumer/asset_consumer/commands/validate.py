@@ -20,14 +20,14 @@ from asset_events import (
     ErrorDetail,
     EventType,
     InvalidEventError,
+    LineageRules,
     UnknownFields,
     parse_event,
+    read_run_event,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from asset_events import AssetEvent
 
 OutputFormat: TypeAlias = Literal["text", "json"]
 
@@ -48,6 +48,7 @@ _HELP = """Check events in FILES (or stdin, `-`), or the records of a topic, aga
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--event-type", type=click.Choice(EVENT_TYPES), help="Type of events that do not say it themselves.")
 @click.option("--cloudevents", is_flag=True, help="The events are CloudEvents in JSON, in structured mode.")
+@click.option("--openlineage", is_flag=True, help="The events are OpenLineage's, mapped by the default rules.")
 @click.option(
     "--topic", metavar="NAME", help="Read this Kafka topic instead of files; brokers are those of the settings."
 )
@@ -74,6 +75,7 @@ def validate(  # noqa: PLR0913, PLR0917 - click gives one argument per option
     files: Sequence[str],
     event_type: EventType | None,
     cloudevents: bool,  # noqa: FBT001 # click passes flags so
+    openlineage: bool,  # noqa: FBT001 # see above
     topic: str | None,
     last: int | None,
     config: Path | None,
@@ -85,15 +87,19 @@ def validate(  # noqa: PLR0913, PLR0917 - click gives one argument per option
     if topic is None:
         if last is not None or config is not None:
             raise click.UsageError("--last and --config go with --topic only")
-        parse = partial(
+        if openlineage and (event_type or cloudevents):
+            raise click.UsageError("--openlineage goes with neither --event-type nor --cloudevents")
+        parse: Callable[[bytes], object] = partial(
             parse_event,
             event_type=event_type,
             cloud_event="structured" if cloudevents else None,
             unknown_fields=unknown_fields,
             max_bytes=max_event_bytes,
         )
+        if openlineage:
+            parse = partial(read_run_event, rules=LineageRules(), max_bytes=max_event_bytes)
         return _say(_in_files(files, parse), Wording("event", "valid", "invalid"), output)
-    if files or event_type or cloudevents:
+    if files or event_type or cloudevents or openlineage:
         raise click.UsageError("--topic takes no files, and its records say what they are; so do the settings")
     return _say(
         _on_topic(topic, last, config), Wording("record", "would be recorded", "would be dead-lettered"), output
@@ -111,7 +117,7 @@ def _say(verdicts: Iterator[Verdict], wording: Wording, output: OutputFormat) ->
     return 1 if invalid else 0
 
 
-def _in_files(files: Sequence[str], parse: Callable[[bytes], AssetEvent]) -> Iterator[Verdict]:
+def _in_files(files: Sequence[str], parse: Callable[[bytes], object]) -> Iterator[Verdict]:
     for file in files or ["-"]:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         for event in split_events(content, one_document=file.endswith(".json")):
