@@ -3,10 +3,10 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from dead_letter_samples import RECORD, facts
 from dead_letter_sending import eventually_acknowledged, letters, read
 from mock_cluster import INIT_PRODUCER_ID, METADATA, PRODUCE
@@ -147,6 +147,28 @@ def test_missing_right_to_write_is_reported_not_raised_and_heals(cluster: MockCl
     cluster.create_topic(cluster.dead_letters, 4)
     cluster.push_request_errors(INIT_PRODUCER_ID, *[KafkaError.CLUSTER_AUTHORIZATION_FAILED] * 3)
     producer = producers.open(cluster, message_timeout_ms="10000")
+    assert producer.send(letters(cluster.dead_letters, RECORD)) == ["dlq.unavailable: CLUSTER_AUTHORIZATION_FAILED"]
+    eventually_acknowledged(producer, cluster.dead_letters)
+
+
+def test_missing_right_is_told_though_the_producer_has_failed_before_it_is_given_a_letter(
+    cluster: MockCluster, producers: Producers
+) -> None:
+    """Its refusal to take the letter says that there was a fatal error, and not which; the next poll does."""
+    cluster.create_topic(cluster.dead_letters, 4)
+    producer = producers.open(cluster, message_timeout_ms="10000")
+
+    class Failed:
+        def produce(self, *_: object, **__: object) -> None:
+            raise KafkaException(KafkaError(KafkaError._FATAL, "", True))
+
+        def poll(self, _: float) -> None:
+            producer._on_error(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "", True))
+
+        def __getattr__(self, _: str) -> Any:
+            return lambda *_: 0
+
+    producer._producer = cast("Any", Failed())
     assert producer.send(letters(cluster.dead_letters, RECORD)) == ["dlq.unavailable: CLUSTER_AUTHORIZATION_FAILED"]
     eventually_acknowledged(producer, cluster.dead_letters)
 

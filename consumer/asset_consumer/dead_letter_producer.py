@@ -26,6 +26,7 @@ ANY_PARTITION: Final = -1
 _RIGHTS_ERRORS: Final = frozenset({"CLUSTER_AUTHORIZATION_FAILED"})
 _SIZE_ERRORS: Final = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_MSG_SIZE"})
 _DEFAULT_MESSAGE_TIMEOUT_MS: Final = 300_000  # librdkafka's
+_WHICHEVER: Final = "_FATAL"  # says that there was a fatal error, where the error itself says which
 _MARGIN_S: Final = 5.0  # after message.timeout.ms librdkafka scans for timed out messages once a second
 _LOOKUP_S: Final = 5.0
 _POLL_S: Final = 0.1  # from 0.2 s on, confluent-kafka's poll() waits out its time even when something arrives
@@ -162,6 +163,8 @@ class DeadLetterProducer:
         deadline = time.monotonic() + self._patience_s + _MARGIN_S
         while len(answers) < len(outgoing) and self._fatal is None and time.monotonic() < deadline:
             self._poll(_POLL_S)
+        while self._fatal == _WHICHEVER and time.monotonic() < deadline:  # which one, `_on_error` is told
+            self._poll(_POLL_S)
         return [answers.get(index, f"{UNAVAILABLE}: no answer") for index in range(len(outgoing))]
 
     def _produce(self, item: _Outgoing, index: int, answers: dict[int, str | None]) -> None:
@@ -196,7 +199,7 @@ class DeadLetterProducer:
 
     def _answer(self, error: KafkaError) -> str:
         name = error.name()
-        if name == "_FATAL":  # says that there was one, where the error itself says which
+        if name == _WHICHEVER:
             self._fatal = self._fatal or name
         elif error.fatal():
             self._fatal = name
