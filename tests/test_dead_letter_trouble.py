@@ -160,13 +160,13 @@ def test_missing_right_is_told_though_the_producer_has_failed_before_it_is_given
 
     class Failed:
         def produce(self, *_: object, **__: object) -> None:
-            raise KafkaException(KafkaError(KafkaError._FATAL, "", True))
+            raise KafkaException(KafkaError(KafkaError._FATAL, "", fatal=True))
 
         def poll(self, _: float) -> None:
-            producer._on_error(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "", True))
+            producer._on_error(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "", fatal=True))
 
         def __getattr__(self, _: str) -> Any:
-            return lambda *_: 0
+            return lambda *_, **__: 0
 
     producer._producer = cast("Any", Failed())
     assert producer.send(letters(cluster.dead_letters, RECORD)) == ["dlq.unavailable: CLUSTER_AUTHORIZATION_FAILED"]
