@@ -158,6 +158,8 @@ def test_missing_right_is_told_though_the_producer_has_failed_before_it_is_given
     cluster.create_topic(cluster.dead_letters, 4)
     producer = producers.open(cluster, message_timeout_ms="10000")
 
+    whole = producer._producer
+
     class Failed:
         def produce(self, *_: object, **__: object) -> None:
             raise KafkaException(KafkaError(KafkaError._FATAL, "", fatal=True))
@@ -165,8 +167,8 @@ def test_missing_right_is_told_though_the_producer_has_failed_before_it_is_given
         def poll(self, _: float) -> None:
             producer._on_error(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "", fatal=True))
 
-        def __getattr__(self, _: str) -> Any:
-            return lambda *_, **__: 0
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole, name)
 
     producer._producer = cast("Any", Failed())
     assert producer.send(letters(cluster.dead_letters, RECORD)) == ["dlq.unavailable: CLUSTER_AUTHORIZATION_FAILED"]
