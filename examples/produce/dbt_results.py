@@ -8,6 +8,7 @@ The API key, if one is needed, comes from ASSET_BRIDGE_API_KEY. Exit code 1 when
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -27,11 +28,12 @@ def events_of(target: Path) -> Iterator[AssetEvent]:
     run = json.loads((target / "run_results.json").read_text("utf-8"))
     for result in run["results"]:
         node = nodes.get(result["unique_id"], {})
-        # A run reported twice is recorded once.
-        key = f"dbt/{run['metadata']['invocation_id']}/{result['unique_id']}"[-255:]
+        # A run reported twice is recorded once. A unique id may be longer than an idempotency key.
+        what = hashlib.sha256(result["unique_id"].encode()).hexdigest()
+        key = f"dbt/{run['metadata']['invocation_id']}/{what}"
         if node.get("resource_type") in BUILT and result["status"] == "success":
             yield MaterializationEvent(asset_key=asset_key(node), metadata=metadata(result), idempotency_key=key)
-        elif node.get("resource_type") == "test" and result["status"] in {"pass", "warn", "fail"}:
+        elif node.get("resource_type") == "test" and result["status"] in {"pass", "warn", "fail", "error"}:
             yield from check(nodes, node, result, key)
 
 

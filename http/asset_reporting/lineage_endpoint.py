@@ -13,7 +13,7 @@ from asset_events import check_media_type, read_run_event
 from asset_reporting.answers import error_answer, event_result, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
 from asset_reporting.dry_run import reporting_of
-from asset_reporting.outcomes import Acceptable, Again, Unavailable
+from asset_reporting.outcomes import Again
 from asset_reporting.posts import answered, check_permission, is_refused, settle
 from asset_reporting.request_body import read_body
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from starlette.responses import JSONResponse
 
     from asset_events import AssetEvent
-    from asset_reporting.http_reporting import HttpReporting
     from asset_reporting.outcomes import Outcome
 
 
@@ -42,21 +41,7 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
     events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
     for event in events:
         check_permission(context, event)
-    return _answer(events, await _report_whole(reporting, events) if events else [])
-
-
-async def _report_whole(reporting: HttpReporting, events: Sequence[AssetEvent]) -> list[Outcome]:
-    """Report all or none; where events are recorded one by one, in parts that can be done before the deadline."""
-    most = reporting.reporter.most_events
-    if len(events) <= most:
-        return await reporting.reporter.report(events, whole=True)
-    judged = await reporting.dry_run.report(events)
-    if not all(isinstance(outcome, Acceptable) for outcome in judged):
-        return [Again() if isinstance(outcome, Acceptable) else outcome for outcome in judged]
-    outcomes: list[Outcome] = []
-    while len(outcomes) < len(events) and not any(isinstance(outcome, Unavailable) for outcome in outcomes):
-        outcomes += await reporting.reporter.report(events[len(outcomes) : len(outcomes) + most])
-    return [*outcomes, *[Unavailable("not tried")] * (len(events) - len(outcomes))]
+    return _answer(events, await reporting.reporter.report(events, whole=True) if events else [])
 
 
 def _answer(events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from asset_events import AssetEvent
 from asset_reporting.group_commit import GroupCommit
 from asset_reporting.handlers import preview, report
-from asset_reporting.outcomes import Outcome
-from asset_reporting.storage_threads import StorageThreads
+from asset_reporting.outcomes import Acceptable, Again, Outcome, Recorded, Unavailable
+from asset_reporting.storage_threads import StorageThreads, StorageThreadsError
 
 if TYPE_CHECKING:
     from asset_reporting.handlers import ReportingContext
@@ -67,8 +68,30 @@ class ParallelPosts:
         return self._threads.stuck
 
     async def report(self, events: Sequence[AssetEvent], *, whole: bool = False) -> list[Outcome]:
-        """Report one post in a thread; raises what `StorageThreads.run` raises."""
-        return await self._threads.run(report, self._context, events, whole=whole)
+        """Report one post in a thread; raises what `StorageThreads.run` raises.
+
+        What has more events than can be recorded before the deadline is recorded in parts, each with its own.
+        """
+        if len(events) <= self.most_events:
+            return await self._threads.run(report, self._context, events, whole=whole)
+        judged = await asyncio.to_thread(preview, self._context.targets, events) if whole else []
+        if any(not isinstance(outcome, Acceptable) for outcome in judged):
+            return [Again() if isinstance(outcome, Acceptable) else outcome for outcome in judged]
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(events) and all(isinstance(outcome, Recorded) for outcome in outcomes):
+            outcomes += await self._part(events[len(outcomes) : len(outcomes) + self.most_events], outcomes)
+        # What was recorded stays so, and nobody can take it back: of the whole, some may be recorded.
+        partly = any(isinstance(outcome, Recorded) for outcome in outcomes)
+        outcomes += [Unavailable("not tried")] * (len(events) - len(outcomes))
+        return [replace(one, may_be_recorded=partly) if isinstance(one, Unavailable) else one for one in outcomes]
+
+    async def _part(self, part: Sequence[AssetEvent], before: list[Outcome]) -> list[Outcome]:
+        try:
+            return await self._threads.run(report, self._context, part)
+        except StorageThreadsError as error:
+            if not before:
+                raise
+            return [Unavailable(type(error).__name__)] * len(part)
 
     def close(self, timeout_s: float = 2.0) -> bool:
         """Close the threads."""
