@@ -261,7 +261,7 @@ def test_where_nobody_listens_the_event_is_not_recorded() -> None:
         pytest.raises(NotReportedError) as given_up,
     ):
         reporter.materialization("a")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert not given_up.value.may_be_recorded
 
 
@@ -271,7 +271,7 @@ def test_where_nobody_answers_the_event_may_be_recorded(make: MakeReporter) -> N
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with make(url, deadline_s=0.5) as reporter, pytest.raises(NotReportedError) as given_up:
             reporter.materialization("a")
-    assert 0.4 < time.monotonic() - start < 2
+    assert 0.4 < time.monotonic() - start < 10
     assert given_up.value.may_be_recorded
 
 
@@ -291,7 +291,7 @@ def test_a_storage_that_is_too_slow_may_record_it_later(log: Log, many: Any, mon
 def test_a_storage_that_is_down_records_nothing(log: Log) -> None:
     with (
         failing_server(log.instance, failing=range(100)) as (url, _),
-        HttpReporter(url, api_key=KEY, deadline_s=0.3) as reporter,
+        HttpReporter(url, api_key=KEY, deadline_s=4) as reporter,
     ):
         result = _caught(reporter, numbered(1))
     assert isinstance(result, NotReportedError)
@@ -351,7 +351,7 @@ def test_no_event_is_no_request() -> None:
 
 def test_the_key_is_in_no_repr_log_or_exception(make: MakeReporter, url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with make(url, api_key=KEY, deadline_s=0.3) as reporter:
+    with make(url, api_key=KEY) as reporter:
         assert url in repr(reporter)
         reporter.materialization("a", metadata={"n": "canary"})
         assert KEY not in repr(reporter)
