@@ -114,6 +114,7 @@ def test_many_at_once_on_an_event_loop_are_all_acknowledged(cluster: MockCluster
     assert len({one.partition for one in delivered}) == 1
 
 
+@pytest.mark.heavy
 def test_a_broker_that_is_gone_records_nothing_later(cluster: MockCluster, topic: str) -> None:
     # Long enough for a busy machine; and librdkafka must not still be waiting when the broker is back.
     options: dict[str, Any] = {"deadline_s": 5.0, "librdkafka": {"reconnect.backoff.max.ms": 100}}

@@ -114,6 +114,7 @@ def test_a_registry_without_an_answer_holds_its_partition_alone_and_heals(
     assert consume_all(broker.bootstrap, broker.dead_letters, 0) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.fault(NO_ANSWER, "P3", "P7")
 def test_a_registry_that_hangs_stops_neither_the_polling_nor_schemas_that_are_known(
     broker: Broker,
