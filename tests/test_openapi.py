@@ -123,7 +123,10 @@ def test_documents_are_open_without_a_key(client: TestClient, path: str) -> None
 def test_page_is_made_of_files_that_are_served_and_of_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs")
     used = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert {client.get(f"/{address}").status_code for address in used} == {200}
+    answers = [client.get(f"/{address}") for address in used]
+    assert {answer.status_code for answer in answers} == {200}
+    types = {answer.headers["content-type"].split(";")[0] for answer in answers}
+    assert types == {"text/javascript", "text/css", "image/png"}
     assert not [address for address in used if ":" in address or address.startswith("/")]
     assert "<script>" not in page.text
     assert "style=" not in page.text

@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from importlib.machinery import ModuleSpec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from asset_reporting.openapi import PAGE_FILES, openapi
+from asset_reporting.openapi import MEDIA_TYPES, PAGE_FILES, openapi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,8 @@ async def _serve_file(request: Request) -> Response:
         raise HTTPException(404)
     if name == "start.js":
         return Response(_START, media_type="text/javascript", headers=_HEADERS)
-    return FileResponse(folder / name, headers=_HEADERS)
+    # By name, as what Python guesses depends on the machine.
+    return FileResponse(folder / name, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=_HEADERS)
 
 
 def _page(*, kafka: bool) -> str:

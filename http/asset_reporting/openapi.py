@@ -12,6 +12,9 @@ from asset_reporting.openapi_reports import batch_operation, event_schemas, line
 PAGE_FILES: Final = ("start.js", "swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 """What the page `/docs` is made of."""
 
+MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+"""As what its files are sent."""
+
 _DESCRIPTION: Final = """Tell Dagster what happened to an asset outside it. Events posted here and records on the Kafka
 topics (see the AsyncAPI document) follow one contract, and are refused with the same codes.
 
@@ -104,7 +107,7 @@ def _probe_schemas() -> dict[str, Any]:
 
 def _document_paths(*, asyncapi: bool) -> dict[str, Any]:
     file = {"name": "file", "in": "path", "required": True, "schema": {"enum": list(PAGE_FILES)}}
-    anything: dict[str, dict[str, Any]] = {"text/javascript": {}, "text/css": {}, "image/png": {}}
+    anything: dict[str, dict[str, Any]] = {media_type: {} for media_type in MEDIA_TYPES.values()}
     kafka = _get("asyncapi", "The Kafka side, AsyncAPI", "document", {"200": _answer("AsyncAPI 3.0.", _ANY_JSON)})
     page = _answer("A page to read and try this document.", {"text/html": {"schema": {"type": "string"}}})
     missing = _answer("There is no such file.", {"application/json": {"schema": ref("Error")}})
