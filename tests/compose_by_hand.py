@@ -166,6 +166,8 @@ def _moved(name: str, word: str) -> str:
 
 def main() -> None:
     """Start everything, see an event cause a run, stop everything; what was seen goes to standard output as JSON."""
+    # A shell's background job ignores it, and so would all that is started here: Dagster's server then ignores SIGTERM.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     scratch = Path(sys.argv[1])
     stack = ByHand(scratch, "load")
     _enter_own_network(scratch, list(services("load")))
