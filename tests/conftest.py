@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import dagster
 import hypothesis
 import pytest
+from dagster import DagsterInstance
 from dead_letter_sending import Producers
 from fault_table import ALL_ITEMS, needs
+from http_world import http_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.testclient import TestClient
 
 pytest_plugins = ["missing", "brokers", "databases", "broker_faults"]
 
@@ -41,3 +45,17 @@ def producers() -> Iterator[Producers]:
     producers = Producers()
     yield producers
     producers.close()
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[DagsterInstance]:
+    """The tests of one file share it; a file that needs another has a fixture of this name."""
+    with DagsterInstance.local_temp() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def client(instance: DagsterInstance) -> Iterator[TestClient]:
+    """Reaches the HTTP application on that instance, with its defaults and without keys."""
+    with http_client(instance) as client:
+        yield client

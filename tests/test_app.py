@@ -31,12 +31,6 @@ MAT = "/report_asset_materialization"
 KEYS = ApiKeys(["a-key-of-this-test"])
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
 @pytest.fixture
 def recorder() -> FakeRecorder:
     return FakeRecorder()

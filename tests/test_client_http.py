@@ -54,12 +54,6 @@ class Log:
         return [event.metadata["n"].value for event in self.events]
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
 @pytest.fixture
 def log(instance: DagsterInstance) -> Log:
     return Log(instance, len(runless_events(instance)))

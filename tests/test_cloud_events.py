@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,18 +59,6 @@ def binary(attributes: Mapping[str, str], value: bytes = b"{}") -> Sending:
 
 def sdk_event(data: object = None, **attributes: Any) -> CloudEvent:
     return CloudEvent({**NEEDED, **attributes}, data if data is None else dict[str, Any](data))  # type: ignore[call-overload] # an object with pairs
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def client(instance: DagsterInstance) -> Iterator[TestClient]:
-    with http_client(instance) as client:
-        yield client
 
 
 def test_one_cloud_event_is_recorded_once_by_whichever_way_it_comes(broker: Broker, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,18 +29,6 @@ class OnlyKnown:
         if event.asset_key == ("broken",):
             raise RuntimeError("gone")
         return () if event.asset_key == ("known",) else (ErrorDetail("/asset_key", "asset.unknown", "not found"),)
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def client(instance: DagsterInstance) -> Iterator[TestClient]:
-    with http_client(instance) as client:
-        yield client
 
 
 def test_every_body_is_judged_as_ever_and_nothing_is_recorded(client: TestClient, instance: DagsterInstance) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from dagster import AssetKey, DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
@@ -19,16 +18,8 @@ from asset_reporting.endpoints import handle_report_asset_materialization_reques
 from asset_reporting.http_reporting import HttpReporting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.requests import Request
     from starlette.responses import JSONResponse
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
 
 
 def foreign_app(process: WorkspaceProcessContext) -> Starlette:

@@ -12,21 +12,7 @@ from dagster_reading import count_rows, event_of, runless_entries
 from http_world import http_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.testclient import TestClient
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def client(instance: DagsterInstance) -> Iterator[TestClient]:
-    with http_client(instance) as client:
-        yield client
 
 
 @pytest.mark.fault("input that stock Dagster answers with 500 or stores as garbage", "P8")

@@ -24,27 +24,12 @@ from dagster import (
 )
 from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster_reading import event_of, latest_materialization, runless_entries
-from http_world import http_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.testclient import TestClient
 
 
 SYSTEM_TAGS = {DATA_VERSION_TAG: "new", DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def client(instance: DagsterInstance) -> Iterator[TestClient]:
-    with http_client(instance) as client:
-        yield client
 
 
 def newest(instance: DagsterInstance) -> AssetMaterialization | AssetObservation | AssetCheckEvaluation:

@@ -30,18 +30,6 @@ REPLAYED = "Idempotent-Replayed"
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
-def client(instance: DagsterInstance) -> Iterator[TestClient]:
-    with http_client(instance) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def url(instance: DagsterInstance) -> Iterator[str]:
     """A server: the test client writes header values anew, and so cannot send bytes that are no text."""
     with http_app(instance) as app:

@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 CANARY = "CANARYVALUE"
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
 @pytest.fixture
 def recorder() -> FakeRecorder:
     return FakeRecorder()

@@ -20,12 +20,6 @@ from asset_consumer.cli import run
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
 def url(instance: DagsterInstance) -> Iterator[str]:
     with document_server(instance) as running:
         yield running.requests.base

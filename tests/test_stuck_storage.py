@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 MAT = "/report_asset_materialization"
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
 @pytest.fixture
 def blocking() -> Iterator[Blocking]:
     blocking = Blocking()

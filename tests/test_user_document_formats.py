@@ -25,12 +25,6 @@ MAT = "http://localhost:3000/report_asset_materialization"
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
 def server(instance: DagsterInstance) -> Iterator[DocumentServer]:
     with document_server(instance) as server:
         yield server
