@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -267,6 +268,22 @@ def test_where_nobody_answers_the_event_may_be_recorded(make: MakeReporter) -> N
             reporter.materialization("a")
     assert 0.4 < time.monotonic() - start < 10
     assert given_up.value.may_be_recorded
+
+
+def test_what_may_be_recorded_stays_so_though_nobody_listens_any_more() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def take_one_and_go() -> None:
+        with server, server.accept()[0] as connection:
+            connection.recv(65536)
+
+    going = threading.Thread(target=take_one_and_go)
+    going.start()
+    with HttpReporter(f"http://127.0.0.1:{server.getsockname()[1]}", deadline_s=1) as reporter:
+        given_up = _caught(reporter, numbered(1))
+    going.join()
+    assert "ConnectError" in given_up.reason
+    assert given_up.may_be_recorded
 
 
 @pytest.mark.parametrize("many", [False, True])
