@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from broker import Broker
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType  # type: ignore[attr-defined] # documented, not declared
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 from kafka_server import SETTINGS
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from asset_consumer.librdkafka import GroupProtocol
 
 WITHIN_S = 20.0
+ASK_AGAIN_S = 5.0
+_NOT_YET = (KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT)
 SHORTEST_SESSION_MS = SETTINGS["group.min.session.timeout.ms"]
 
 
@@ -54,8 +56,23 @@ class RealBroker(Broker):
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Create a topic, and wait until the broker says where all of its partitions are."""
         topic = NewTopic(name, partitions, self.replicas, config=dict(config or {}))
-        self._admin.create_topics([topic])[name].result(WITHIN_S)
+        self._until(lambda: self._create(topic))
         self._until(lambda: self._leaders(name) == partitions)
+
+    def _create(self, topic: NewTopic) -> bool:
+        """Create a topic; False where the broker cannot yet.
+
+        One that wakes from a freeze is fenced by its own controller until its next heartbeat. It refuses to place a
+        topic then, or names no controller to a client that asks just then, which waits for one until its request ends.
+        """
+        try:
+            self._admin.create_topics([topic], request_timeout=ASK_AGAIN_S)[topic.topic].result(WITHIN_S)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code not in _NOT_YET:
+                raise
+            return False
+        return True
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic, and wait until the broker says that it is not there."""
