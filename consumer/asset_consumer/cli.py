@@ -32,6 +32,7 @@ _COMMANDS = {
     "serve": _Command("Take events by HTTP.", "http"),
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
+    "console": _Command("Show the flow, events and dead letters in a browser, and work the letters.", "console"),
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
