@@ -34,6 +34,7 @@ _COMMANDS = {
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "console": _Command("Show the flow, events and dead letters in a browser, and work the letters.", "console"),
     "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
+    "dlq": _Command("Look at dead letters, send them again, or park them.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
     "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),

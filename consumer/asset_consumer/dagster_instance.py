@@ -74,8 +74,19 @@ def open_ledger() -> Generator[Callable[[GroupId], Positions]]:
     Raises:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
     """
-    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+    with open_instance() as instance:
         yield lambda group: read_ledger(instance, group)
+
+
+@contextmanager
+def open_instance() -> Generator[DagsterInstance]:
+    """Open the instance alone, for a command; waits for a database that is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used.
+    """
+    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+        yield instance
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The two small tables of ours in Dagster's database: the offset ledger and the idempotency keys."""
+"""The three small tables of ours in Dagster's database: offset ledger, idempotency keys, fates of dead letters."""
 
 from __future__ import annotations
 
@@ -26,3 +26,17 @@ IDEMPOTENCY_KEYS = db.Table(
     db.Column("recorded_at", db.BigInteger, nullable=False, index=True),  # epoch seconds
 )
 """Keys of events that are recorded: `fingerprint` tells a repetition from another event under the same key."""
+
+DEAD_LETTER_FATES = db.Table(
+    "asset_bridge_dead_letter_fates",
+    METADATA,
+    db.Column("cluster_id", db.String(255), primary_key=True),
+    db.Column("topic", db.String(512), primary_key=True),  # the dead-letter topic, with the identity of its log
+    db.Column("partition", db.Integer, primary_key=True),
+    db.Column("offset", db.BigInteger, primary_key=True),
+    db.Column("fate", db.String(16), nullable=False),
+    db.Column("decided_at", db.BigInteger, nullable=False),  # epoch seconds
+    db.Column("decided_by", db.String(255), nullable=False),
+    db.Column("patched", db.Boolean, nullable=False),
+)
+"""What became of dead letters that somebody worked; a letter without a row is open."""
