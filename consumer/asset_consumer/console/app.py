@@ -12,6 +12,7 @@ from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Route
 
 from asset_consumer.console.guard import Guard
+from asset_consumer.console.letter_pages import letter_page, letters_page, value_file
 from asset_consumer.console.pages import events_page, flow_page
 from asset_consumer.console.sign_in import sign_in, sign_in_page, sign_out
 from asset_consumer.console.visits import refused, shown
@@ -34,6 +35,9 @@ def create_console(world: World) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/", shown(flow_page)),
         Route("/events", shown(events_page)),
+        Route("/letters", shown(letters_page)),
+        Route("/letter", shown(letter_page)),
+        Route("/value", shown(value_file)),
         Route("/sign-in", sign_in_page),
         Route("/sign-in", sign_in, methods=["POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from asset_consumer.console.consumers import stopped_partitions
+from asset_consumer.console.render import duration
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from asset_consumer.console.group_look import GroupLook, Place
     from asset_consumer.offsets import PartitionOffsets
     from asset_reporting.recorder import Positions
+
+SOON_S = 10.0
+"""A lag that the rate of now has done with by then is on the way: it is never quite nothing."""
 
 Level: TypeAlias = Literal["good", "note", "bad"]
 State: TypeAlias = Literal["flowing", "caught up", "waiting", "paused", "unknown"]
@@ -174,8 +178,10 @@ def _verdict(known: Known, rows: Sequence[Row], consumers: Sequence[Consumer]) -
         return Verdict("note", f"{_count(len(waiting), 'partition waits', 'partitions wait')}", "nothing moves there")
     if known.group is None or known.rates is None:
         return Verdict("note", "Looking for the first time")
-    lag = any(row.lag for row in rows)
-    return Verdict("good", "Catching up" if lag else "Everything flows", "" if lag else "nothing waits")
+    lag, rate = sum(row.lag or 0 for row in rows), sum(known.rates.values())
+    if lag > SOON_S * rate and rate > 0:
+        return Verdict("good", "Catching up", f"about {duration(lag / rate)} at this rate, if nothing more came")
+    return Verdict("good", "Everything flows", "" if lag else "nothing waits")
 
 
 def _count(number: int, one: str, many: str) -> str:

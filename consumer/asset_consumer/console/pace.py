@@ -51,11 +51,11 @@ class Pace:
         # A reset moves backwards, or far ahead: the first is no rate, the second looks like one for some seconds.
         return {place: max(0, offset - old.get(place, offset)) / span for place, offset in new.items()}
 
-    def curve(self) -> list[float]:
-        """Records per second of the whole group over the last minutes, oldest first; empty before there is one."""
+    def curve(self) -> list[float | None]:
+        """Records per second of the whole group over the last minutes, oldest first; None where nobody looked yet."""
         with self._lock:
             looks = list(self._looks)
-        points: list[float] = []
+        points: list[float | None] = []
         if not looks:
             return points
         end, step = looks[-1][0], KEPT_S / STEPS
@@ -66,9 +66,9 @@ class Pace:
         return points
 
 
-def _rate(looks: list[_Look]) -> float:
+def _rate(looks: list[_Look]) -> float | None:
     if len(looks) < 2:  # noqa: PLR2004 # see above
-        return 0.0
+        return None
     (old_at, old), (new_at, new) = looks[0], looks[-1]
     moved = sum(max(0, offset - old.get(place, offset)) for place, offset in new.items())
     return moved / max(new_at - old_at, 0.001)

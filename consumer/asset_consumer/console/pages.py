@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from asset_consumer.console.events import dagster_link
+from asset_consumer.console.world import FRESH_S
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -21,7 +22,7 @@ NEWEST = 8
 async def flow_page(visit: Visit) -> Response:
     """What moves, what waits and why."""
     world = visit.world
-    await asyncio.to_thread(world.wait_for_first)
+    await asyncio.to_thread(world.freshen)
     events = world.events.look().value or []
     letters = world.letters.look()
     return visit.page(
@@ -46,7 +47,7 @@ async def flow_page(visit: Visit) -> Response:
 async def events_page(visit: Visit) -> Response:
     """The newest events with links into Dagster's UI."""
     source = visit.world.events
-    await asyncio.to_thread(source.wait_for_first, 1.5)
+    await asyncio.to_thread(source.freshen, FRESH_S)
     fact = source.look()
     return visit.page("events.html", "Events", live=True, fact=fact, events=_linked(visit, fact.value or []))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -99,11 +98,12 @@ def ago(at: datetime | None) -> str:
     return "\N{EN DASH}" if at is None else f"{duration(max(0.0, (datetime.now(UTC) - at).total_seconds()))} ago"
 
 
-def points(values: Sequence[float], width: int, height: int) -> str:
-    """A curve's points for SVG, the largest value at the top."""
-    top = max((*values, 1.0))
+def points(values: Sequence[float | None], width: int, height: int) -> str:
+    """A curve's points for SVG, the largest value at the top; where there is no value there is no point."""
+    top = max(1.0, *(value for value in values if value is not None), 1.0)
     step = width / max(1, len(values) - 1)
     return " ".join(
-        f"{index * step:.1f},{height - 1 - (height - 2) * (value / top if math.isfinite(value) else 0):.1f}"
+        f"{index * step:.1f},{height - 1 - (height - 2) * value / top:.1f}"
         for index, value in enumerate(values)
+        if value is not None
     )

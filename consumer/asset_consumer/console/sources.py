@@ -65,7 +65,7 @@ class Source(Generic[T]):
         self._looked_at = -WATCHED_S
         self._trouble = ""
         self._wake = threading.Event()
-        self._first = threading.Event()
+        self._settled = threading.Event()
 
     def start(self, stop: threading.Event) -> None:
         """Begin to ask; a daemon, for a question may hang in a library for minutes."""
@@ -73,10 +73,8 @@ class Source(Generic[T]):
 
     def look(self) -> Fact[T]:
         """What is known now, at once."""
+        self._notice()
         now = time.monotonic()
-        if now - self._looked_at >= WATCHED_S:
-            self._wake.set()
-        self._looked_at = now
         asked, answered, trouble = self._asked_at, self._answered_at, self._trouble
         if asked is not None and now - asked > SLOW_S:
             trouble = f"no answer for {now - asked:.0f} s"
@@ -90,9 +88,18 @@ class Source(Generic[T]):
         """Ask now: something was changed."""
         self._wake.set()
 
-    def wait_for_first(self, timeout_s: float) -> None:
-        """Give the very first answer, or failure, a moment."""
-        self._first.wait(timeout_s)
+    def freshen(self, timeout_s: float) -> None:
+        """Where nobody has looked for a while, give a new answer, or failure, a moment."""
+        self._notice()
+        self._settled.wait(timeout_s)
+
+    def _notice(self) -> None:
+        """Somebody looks."""
+        watched = time.monotonic() - self._looked_at < WATCHED_S
+        self._looked_at = time.monotonic()
+        if not watched:
+            self._settled.clear()
+            self._wake.set()
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set() and self.failure is None:
@@ -117,7 +124,7 @@ class Source(Generic[T]):
         else:
             self._value, self._answered_at, self._trouble = value, time.monotonic(), ""
         self._asked_at = None
-        self._first.set()
+        self._settled.set()
 
     def _fail(self, error: Exception) -> None:
         trouble = trouble_of(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from asset_consumer.console.access import Keys, Sessions
@@ -10,10 +11,12 @@ from asset_consumer.console.consumers import ask_consumers
 from asset_consumer.console.events import last_events
 from asset_consumer.console.flow import Known, group_id, put_together, with_ledger
 from asset_consumer.console.group_look import BrokerQuestions
+from asset_consumer.console.letter_look import LetterLook
 from asset_consumer.console.pace import Pace
 from asset_consumer.console.sources import NotYetError, Source
 from asset_consumer.console.storage_look import StorageLook
 from asset_reporting.recorders import read_ledger
+from asset_reporting.storage_threads import StorageThreads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,14 +25,18 @@ if TYPE_CHECKING:
     from asset_consumer.console.events import RecordedEvent
     from asset_consumer.console.flow import Flow
     from asset_consumer.console.group_look import GroupLook, Place
+    from asset_consumer.console.letter_book import LetterBook
     from asset_consumer.settings import Settings
     from asset_reporting.recorder import Positions
 
 WATCHED_S, IDLE_S = 2.0, 15.0
 """How often the flow is asked for: while somebody looks, and to keep the curve of the rate otherwise."""
 
-FIRST_S = 1.5
-"""How long the very first page waits for the very first answers."""
+READERS, READ_S = 3, 8.0
+"""How many letters are read at a time, and seconds that one may take."""
+
+FRESH_S = 1.5
+"""How long a page waits for answers where nobody has looked for a while."""
 
 
 class World:
@@ -61,10 +68,14 @@ class World:
             "event log", lambda: last_events(self.storage.instance()), watched_s=WATCHED_S, idle_s=60.0
         )
 
+        letters = LetterLook(settings, self.storage.instance)
+        self.letters: Source[LetterBook] = Source("dead letters", letters.book, watched_s=4.0, idle_s=60.0)
+        self.threads = StorageThreads(READERS, READ_S, name="console-read")
+
     @property
     def sources(self) -> tuple[Source[object], ...]:
         """All that are asked."""
-        return (self.group, self.ledger, self.consumers, self.oldest, self.events)  # type: ignore[return-value] # only read
+        return (self.group, self.ledger, self.consumers, self.oldest, self.events, self.letters)  # type: ignore[return-value] # only read
 
     def start(self, stop: threading.Event) -> None:
         """Begin to ask."""
@@ -87,10 +98,11 @@ class World:
             )
         )
 
-    def wait_for_first(self) -> None:
-        """Give the sources of the flow a moment to answer for the first time."""
+    def freshen(self) -> None:
+        """Where nobody has looked for a while, give the sources of the flow a moment to answer."""
+        until = time.monotonic() + FRESH_S
         for source in (self.group, self.ledger, self.consumers):
-            source.wait_for_first(FIRST_S)
+            source.freshen(max(0.0, until - time.monotonic()))
 
     def _read_ledger(self) -> Positions:
         instance = self.storage.instance()

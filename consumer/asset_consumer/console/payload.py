@@ -1,0 +1,193 @@
+"""A record's bytes as people read them: JSON in lines with the failing fields marked, text as text, the rest as hex."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from asset_events.explain import pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from asset_events import ErrorDetail
+
+Form: TypeAlias = Literal["null", "empty", "json", "text", "hex"]
+
+MAX_LINES = 800
+"""Lines that are shown, besides those around a mark."""
+
+AROUND = 4
+MAX_LINE = 2000
+MAX_HEX_BYTES = 4096
+ROW = 16
+
+_PLACE = re.compile(r"line (\d+),? column (\d+)")
+
+
+@dataclass(slots=True)
+class Line:
+    """One line; `errors` are those that are about it. `left_out` counts the lines before it that are not shown."""
+
+    depth: int
+    text: str
+    errors: list[ErrorDetail] = field(default_factory=list["ErrorDetail"])
+    left_out: int = 0
+    column: int | None = None
+    """Where in the line the error is, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is shown of some bytes; `unplaced` are errors about none of its lines, `left_out` lines after the last."""
+
+    form: Form
+    size: int
+    lines: tuple[Line, ...] = ()
+    unplaced: tuple[ErrorDetail, ...] = ()
+    left_out: int = 0
+
+
+def payload(content: bytes | None, errors: Sequence[ErrorDetail] = ()) -> Payload:
+    """Make bytes readable, and mark what is wrong with them."""
+    if content is None or not content:
+        return Payload("null" if content is None else "empty", 0, unplaced=tuple(errors))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _hex(content, errors)
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+        )
+    except (ValueError, RecursionError):
+        return _text(content, text, errors)
+    if not isinstance(document, _Pairs | list):
+        return _text(content, text, errors)
+    return _json(content, document, errors)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members, each one that was sent."""
+
+
+class _Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def _json(content: bytes, document: object, errors: Sequence[ErrorDetail]) -> Payload:
+    lines: list[Line] = []
+    first: dict[str, Line] = {}
+    try:
+        for line, path in _lines(document, (), 0, "", ""):
+            lines.append(line)
+            first.setdefault(path, line)
+    except RecursionError:
+        return _text(content, content.decode("utf-8-sig"), errors)
+    for error in errors:
+        _line_of(error, first).errors.append(error)
+    shown, left_out = _cut(lines)
+    return Payload("json", len(content), shown, left_out=left_out)
+
+
+def _line_of(error: ErrorDetail, first: dict[str, Line]) -> Line:
+    """The line of the field; else, as a CloudEvent has its event in `data`, there; else of what should hold it."""
+    for above in ("", "/data"):
+        if above + error.path in first:
+            return first[above + error.path]
+    path = error.path
+    while path:
+        path = path.rpartition("/")[0]
+        for above in ("/data", "") if not path else ("", "/data"):
+            if above + path in first:
+                return first[above + path]
+    return first[""]
+
+
+def _lines(value: object, at: tuple[str | int, ...], depth: int, before: str, after: str) -> Iterator[tuple[Line, str]]:
+    """Each line with the JSON pointer of what stands in it; a closing bracket has its own, which no error names."""
+    path = pointer(at)
+    members: list[tuple[str, tuple[str | int, ...], object]]
+    if isinstance(value, _Pairs):
+        brackets = "{}"
+        members = [(f"{_quoted(name)}: ", (*at, name), inner) for name, inner in value]
+    elif isinstance(value, list):
+        brackets = "[]"
+        items = cast("list[object]", value)
+        members = [("", (*at, index), inner) for index, inner in enumerate(items)]
+    else:
+        yield Line(depth, f"{before}{_scalar(value)}{after}"), path
+        return
+    if not members:
+        yield Line(depth, f"{before}{brackets}{after}"), path
+        return
+    yield Line(depth, before + brackets[0]), path
+    for number, (name, place, inner) in enumerate(members, 1):
+        yield from _lines(inner, place, depth + 1, name, "," if number < len(members) else "")
+    yield Line(depth, brackets[1] + after), f"{path}/\0"
+
+
+def _scalar(value: object) -> str:
+    return str(value) if isinstance(value, _Number) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _text(content: bytes, text: str, errors: Sequence[ErrorDetail]) -> Payload:
+    """Text that is no JSON document: the message of the first error may say where it stops being one."""
+    if any(not (char.isprintable() or char in "\n\r\t") for char in text[:MAX_HEX_BYTES]):
+        return _hex(content, errors)
+    lines = [Line(0, line) for line in text.split("\n")]
+    unplaced: list[ErrorDetail] = []
+    for error in errors:
+        place = _PLACE.search(error.message)
+        number = int(place[1]) if place else 0
+        if place and 1 <= number <= len(lines):
+            lines[number - 1].errors.append(error)
+            lines[number - 1].column = int(place[2])
+        else:
+            unplaced.append(error)
+    shown, left_out = _cut(lines)
+    return Payload("text", len(content), shown, tuple(unplaced), left_out)
+
+
+def _hex(content: bytes, errors: Sequence[ErrorDetail]) -> Payload:
+    lines = tuple(
+        Line(0, f"{begin:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {_readable(row)}")
+        for begin, row in _rows(content[:MAX_HEX_BYTES])
+    )
+    left_out = -(-max(0, len(content) - MAX_HEX_BYTES) // ROW)
+    return Payload("hex", len(content), lines, tuple(errors), left_out)
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, bytes]]:
+    for begin in range(0, len(content), ROW):
+        yield begin, content[begin : begin + ROW]
+
+
+def _readable(row: bytes) -> str:
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 # printable ASCII
+
+
+def _cut(lines: Iterable[Line]) -> tuple[tuple[Line, ...], int]:
+    """The first lines, and those around a mark wherever it is; how many are left out at the end."""
+    numbered = list(lines)
+    marked = {number for number, line in enumerate(numbered) if line.errors}
+    near = {other for number in marked for other in range(number - AROUND, number + AROUND + 1)}
+    shown: list[Line] = []
+    left_out = 0
+    for number, line in enumerate(numbered):
+        if number < MAX_LINES or number in near:
+            line.left_out, left_out = left_out, 0
+            if len(line.text) > MAX_LINE:
+                line.text = f"{line.text[:MAX_LINE]}\N{HORIZONTAL ELLIPSIS} ({len(line.text) - MAX_LINE} more characters)"
+            shown.append(line)
+        else:
+            left_out += 1
+    return tuple(shown), left_out
