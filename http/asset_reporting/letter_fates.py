@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import sqlalchemy as db
 
-from asset_reporting.bridge_tables import DEAD_LETTER_FATES, METADATA
+from asset_reporting.bridge_tables import DEAD_LETTER_FATES, LETTER_METADATA
 from asset_reporting.upsert import upsert
 from asset_reporting.writers_lock import take_writers_lock
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FateState: TypeAlias = Literal["sending", "replayed", "parked"]
 
-Place: TypeAlias = tuple[str, int, int]
-"""Log of a dead-letter topic (its name, and its identity where brokers tell one), partition and offset."""
+Place: TypeAlias = tuple[str, int, int, int]
+"""Dead-letter topic, partition, offset, and when the letter was written, in milliseconds."""
 
 CLAIM_S: Final = 300
 """How long a claim keeps others away: one of more than this age is of a process that died."""
@@ -66,7 +66,7 @@ class LetterFates:
         """Claim letters, to send them now; returns those that nobody else has worked or is working."""
         with self._storage.index_transaction() as connection:
             take_writers_lock(connection)
-            METADATA.create_all(connection, [DEAD_LETTER_FATES])
+            LETTER_METADATA.create_all(connection)
             taken = {place for place, fate in self._known(connection, places).items() if fate.settled}
             free = [place for place in places if place not in taken]
             self._write(connection, dict.fromkeys(free, Fate("sending", int(time.time()), by)))
@@ -80,24 +80,25 @@ class LetterFates:
             for place in free:
                 connection.execute(DEAD_LETTER_FATES.delete().where(*self._at(place)))
 
-    def forget(self, log: str, begins: Mapping[int, int]) -> None:
+    def forget(self, topic: str, begins: Mapping[int, int]) -> None:
         """Drop the fates of letters that retention has deleted: those before where each partition begins."""
         table = DEAD_LETTER_FATES
         with self._storage.index_transaction() as connection:
             take_writers_lock(connection)
             for partition, begin in begins.items():
-                whose = (table.c.cluster_id == self._cluster_id, table.c.topic == log, table.c.partition == partition)
+                whose = (table.c.cluster_id == self._cluster_id, table.c.topic == topic, table.c.partition == partition)
                 connection.execute(table.delete().where(*whose, table.c.offset < begin))
 
     def _known(self, connection: Connection, places: Sequence[Place]) -> dict[Place, Fate]:
         table, found = DEAD_LETTER_FATES, dict[Place, Fate]()
         offsets: dict[tuple[str, int], list[int]] = {}
-        for log, partition, offset in places:
-            offsets.setdefault((log, partition), []).append(offset)
-        for (log, partition), ours in offsets.items():
-            where = (*self._at((log, partition, 0))[:3], table.c.offset.between(min(ours), max(ours)))
+        for topic, partition, offset, _ in places:
+            offsets.setdefault((topic, partition), []).append(offset)
+        for (topic, partition), ours in offsets.items():
+            where = (*self._at((topic, partition, 0, 0))[:3], table.c.offset.between(min(ours), max(ours)))
             for row in connection.execute(table.select().where(*where)):
-                found[log, partition, row.offset] = Fate(row.fate, row.decided_at, row.decided_by, row.patched)
+                fate = Fate(row.fate, row.decided_at, row.decided_by, row.patched)
+                found[topic, partition, row.offset, row.written_ms] = fate
         return {place: found[place] for place in places if place in found}
 
     def _write(self, connection: Connection, fates: Mapping[Place, Fate]) -> None:

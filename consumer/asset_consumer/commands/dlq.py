@@ -89,7 +89,7 @@ def show(id_or_place: str, config: Path | None, as_json: bool, **chosen: Any) ->
 
     count = 0
     with desk_of(settings_of(config), chosen) as desk:
-        for count, letter in enumerate(_named(desk.reader(), desk.logs.names, id_or_place), 1):
+        for count, letter in enumerate(_named(desk.reader(), desk.topics, id_or_place), 1):
             if as_json:
                 click.echo(json.dumps(whole(letter)))
             else:
@@ -130,10 +130,10 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
     return 0 if counts else EXIT_NOTHING
 
 
-def _named(reader: Any, logs: Iterable[str], name: str) -> Iterable[Letter]:  # noqa: ANN401 # a LetterReader, imported late
+def _named(reader: Any, topics: Iterable[str], name: str) -> Iterable[Letter]:  # noqa: ANN401 # a LetterReader, imported late
     """The letter at a place is looked up; an id must be searched for."""
     parts = name.rsplit("/", 2)
-    if parts[0] in set(logs) and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
+    if parts[0] in set(topics) and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
         letter = reader.letter_at(parts[0], int(parts[1]), int(parts[2]))
         return [] if letter is None else [letter]
     return deque(reader.letters(LetterFilter(ids=(name,), states=frozenset())))
