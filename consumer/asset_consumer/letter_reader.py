@@ -12,6 +12,7 @@ from asset_consumer.letters import Letter, read_letter
 from asset_consumer.topic_reader import read_record, read_topics
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
     from asset_consumer.letter_filter import LetterFilter
@@ -29,6 +30,8 @@ class LetterReader:
     def __init__(self, settings: Settings, topics: Sequence[str], fates: LetterFates | None) -> None:
         """Read these dead-letter topics; without `fates` every letter is taken for open."""
         self._settings, self._topics, self._fates = settings, topics, fates
+        self.stop: threading.Event | None = None
+        """Once it is set, nothing more is read."""
         self.seen = 0
         self.foreign = 0
 
@@ -61,6 +64,8 @@ class LetterReader:
 
     def _read(self, last: int | None) -> Iterator[Letter]:
         for record in read_topics(self._settings, self._topics, last):
+            if self.stop is not None and self.stop.is_set():
+                return
             self.seen += 1
             letter = self._letter(record)
             if letter is not None:

@@ -7,13 +7,15 @@ process that dies in between leaves a claim: the letter may have been sent, and 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import sqlalchemy as db
 
 from asset_reporting.bridge_tables import DEAD_LETTER_FATES, LETTER_METADATA
+from asset_reporting.storage_errors import describe, is_misfit
 from asset_reporting.upsert import upsert
 from asset_reporting.writers_lock import take_writers_lock
 
@@ -47,8 +49,16 @@ class Fate:
         return self.state != "sending" or time.time() - self.at < CLAIM_S
 
 
+class LetterFatesError(Exception):
+    """Raised when the database does not answer, or has not our table and does not let us make it."""
+
+
 class LetterFates:
-    """Reads and writes the fates of one Kafka cluster's letters; raises what the database raises."""
+    """Reads and writes the fates of one Kafka cluster's letters.
+
+    Raises:
+        LetterFatesError: By every method, when the database does not do what it should.
+    """
 
     def __init__(self, instance: DagsterInstance, cluster_id: str) -> None:
         """Take an instance on PostgreSQL or SQLite; changes nothing until a letter is claimed."""
@@ -58,14 +68,15 @@ class LetterFates:
 
     def known(self, places: Sequence[Place]) -> dict[Place, Fate]:
         """The fates of those letters that have one."""
-        with self._storage.index_connection() as connection:
+        with _told(), self._storage.index_connection() as connection:
             self._there = self._there or db.inspect(connection).has_table(DEAD_LETTER_FATES.name)
             return self._known(connection, places) if self._there else {}
 
     def claim(self, places: Sequence[Place], by: str) -> set[Place]:
         """Claim letters, to send them now; returns those that nobody else has worked or is working."""
-        with self._storage.index_transaction() as connection:
-            take_writers_lock(connection)
+        if not places:
+            return set()
+        with self._transaction() as connection:
             LETTER_METADATA.create_all(connection)
             taken = {place for place, fate in self._known(connection, places).items() if fate.settled}
             free = [place for place in places if place not in taken]
@@ -74,8 +85,7 @@ class LetterFates:
 
     def settle(self, fates: Mapping[Place, Fate], free: Sequence[Place] = ()) -> None:
         """Write down what became of claimed letters; those of `free` are open again, since they were not sent."""
-        with self._storage.index_transaction() as connection:
-            take_writers_lock(connection)
+        with self._transaction() as connection:
             self._write(connection, fates)
             for place in free:
                 connection.execute(DEAD_LETTER_FATES.delete().where(*self._at(place)))
@@ -83,11 +93,16 @@ class LetterFates:
     def forget(self, topic: str, begins: Mapping[int, int]) -> None:
         """Drop the fates of letters that retention has deleted: those before where each partition begins."""
         table = DEAD_LETTER_FATES
-        with self._storage.index_transaction() as connection:
-            take_writers_lock(connection)
+        with self._transaction() as connection:
             for partition, begin in begins.items():
                 whose = (table.c.cluster_id == self._cluster_id, table.c.topic == topic, table.c.partition == partition)
                 connection.execute(table.delete().where(*whose, table.c.offset < begin))
+
+    @contextmanager
+    def _transaction(self) -> Generator[Connection]:
+        with _told(), self._storage.index_transaction() as connection:
+            take_writers_lock(connection)
+            yield connection
 
     def _known(self, connection: Connection, places: Sequence[Place]) -> dict[Place, Fate]:
         table, found = DEAD_LETTER_FATES, dict[Place, Fate]()
@@ -116,3 +131,13 @@ class LetterFates:
         return tuple(
             DEAD_LETTER_FATES.c[key] == is_at for key, is_at in zip(_KEYS, (self._cluster_id, *place), strict=True)
         )
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Say in one line what the database does not do."""
+    try:
+        yield
+    except Exception as error:
+        reason = "cannot be created or used" if is_misfit(error) else "cannot be reached"
+        raise LetterFatesError(f"the table {DEAD_LETTER_FATES.name} {reason}: {describe(error)}") from error

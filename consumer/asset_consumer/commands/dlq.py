@@ -18,6 +18,8 @@ from asset_consumer.commands.dlq_options import (
     settings_of,
     state_option,
 )
+from asset_consumer.commands.dlq_outcomes import progress_bar
+from asset_consumer.commands.dlq_replay import park, replay
 from asset_consumer.commands.options import config_option
 from asset_consumer.letter_filter import LetterFilter
 from asset_consumer.letter_stats import TRAITS, Trait
@@ -52,6 +54,10 @@ def dlq() -> None:
     """Everything is in the commands."""
 
 
+dlq.add_command(replay)
+dlq.add_command(park)
+
+
 @dlq.command("list")
 @letter_options
 @state_option
@@ -70,7 +76,8 @@ def list_letters(config: Path | None, limit: int, as_json: bool, **chosen: Any) 
             for total, letter in enumerate(found, 1):  # noqa: B007 # the last one counts
                 click.echo(json.dumps(summary(letter)))
         else:
-            letters, total = newest(found, limit)
+            with progress_bar(desk, reader):
+                letters, total = newest(found, limit)
             _print_list(letters, total)
         note_foreign(reader)
     return 0 if total else EXIT_NOTHING
@@ -116,7 +123,8 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
 
     with desk_of(settings_of(config), chosen) as desk:
         reader = desk.reader()
-        counts = count_letters(reader.letters(filter_of(chosen)), by)
+        with progress_bar(desk, reader):
+            counts = count_letters(reader.letters(filter_of(chosen)), by)
         if as_json:
             for count in counts:
                 told = dict(zip(by, count.traits, strict=True))
