@@ -101,7 +101,13 @@ def cli() -> None:
 
 _EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
 
-_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError", "OffsetsError", "TopicReaderError"}
+_MADE_FOR_OPERATORS = {
+    "HttpServerError",
+    "DeadLetterFatalError",
+    "OffsetsError",
+    "TopicReaderError",
+    "LetterFatesError",
+}
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
 
 

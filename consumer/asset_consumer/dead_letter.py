@@ -148,6 +148,15 @@ def restore(key: bytes | None, value: bytes | None, headers: Headers) -> Record:
     )
 
 
+def first_failure(record: Record) -> str | None:
+    """Where a record failed first, if it was sent again or copied from a dead-letter topic; None for any other."""
+    mark = find_mark(record.headers)
+    if mark is not None:
+        return mark[0]
+    block = find_block(record.headers)
+    return None if block is None else block.facts["id"]
+
+
 def _origin(record: Record) -> tuple[Headers, str, int]:
     """The headers to keep, where the record failed first, and how often it was redriven since."""
     mark = find_mark(record.headers)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asset_consumer.dagster_instance import open_instance
-from asset_consumer.letter_logs import LetterLogs, letter_logs
 from asset_consumer.letter_reader import LetterReader
+from asset_consumer.topic_reader import cluster_id
 from asset_reporting.recorders import letter_fates
 
 if TYPE_CHECKING:
@@ -23,25 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LetterDesk:
-    """The dead-letter topics as they are now; `fates` is None where nobody can say what became of a letter."""
+    """Dead-letter topics, and the fates of their letters; None where nobody can say what became of one."""
 
     settings: Settings
-    logs: LetterLogs
+    topics: tuple[str, ...]
     fates: LetterFates | None
 
     def reader(self) -> LetterReader:
         """A reader of these topics, which counts anew."""
-        return LetterReader(self.settings, self.logs.names, self.fates)
+        return LetterReader(self.settings, self.topics, self.fates)
 
 
-def letter_desk(settings: Settings, topics: Sequence[str], instance: DagsterInstance | None) -> LetterDesk:
-    """Look at the topics by the eyes of an instance that is open; without one every letter is taken for open.
+def letter_desk(settings: Settings, topics: Sequence[str], instance: DagsterInstance) -> LetterDesk:
+    """Look at the topics by the eyes of an instance that is open.
 
     Raises:
         TopicReaderError: The brokers do not answer.
     """
-    logs = letter_logs(settings, topics)
-    return LetterDesk(settings, logs, None if instance is None else letter_fates(instance, logs.cluster_id))
+    return LetterDesk(settings, tuple(topics), letter_fates(instance, cluster_id(settings)))
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def open_letter_desk(settings: Settings, topics: Sequence[str], *, needs_fates: 
         TopicReaderError: The brokers do not answer.
     """
     if not needs_fates and not os.environ.get("DAGSTER_HOME"):
-        yield letter_desk(settings, topics, None)
+        yield LetterDesk(settings, tuple(topics), None)
         return
     with open_instance() as instance:
         yield letter_desk(settings, topics, instance)

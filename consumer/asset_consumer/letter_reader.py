@@ -12,7 +12,8 @@ from asset_consumer.letters import Letter, read_letter
 from asset_consumer.topic_reader import read_record, read_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import threading
+    from collections.abc import Sequence
 
     from asset_consumer.letter_filter import LetterFilter
     from asset_consumer.record import Record
@@ -26,9 +27,11 @@ FATES_AT_ONCE = 100
 class LetterReader:
     """Reads letters; `seen` counts the records it came by, `foreign` those that are no letters."""
 
-    def __init__(self, settings: Settings, logs: Mapping[str, str], fates: LetterFates | None) -> None:
-        """Read the topics that `logs` names, with the names of their logs; without `fates` every letter is open."""
-        self._settings, self._logs, self._fates = settings, logs, fates
+    def __init__(self, settings: Settings, topics: Sequence[str], fates: LetterFates | None) -> None:
+        """Read these dead-letter topics; without `fates` every letter is taken for open."""
+        self._settings, self._topics, self._fates = settings, topics, fates
+        self.stop: threading.Event | None = None
+        """Once it is set, nothing more is read."""
         self.seen = 0
         self.foreign = 0
 
@@ -56,11 +59,13 @@ class LetterReader:
         """The same letters, with what has become of them until now."""
         if self._fates is None:
             return letters
-        known = self._fates.known([place_of(letter) for letter in letters])
-        return [replace(letter, fate=known.get(place_of(letter))) for letter in letters]
+        known = self._fates.known([letter.fate_place for letter in letters])
+        return [replace(letter, fate=known.get(letter.fate_place)) for letter in letters]
 
     def _read(self, last: int | None) -> Iterator[Letter]:
-        for record in read_topics(self._settings, self._logs, last):
+        for record in read_topics(self._settings, self._topics, last):
+            if self.stop is not None and self.stop.is_set():
+                return
             self.seen += 1
             letter = self._letter(record)
             if letter is not None:
@@ -68,15 +73,10 @@ class LetterReader:
 
     def _letter(self, record: Record) -> Letter | None:
         try:
-            return read_letter(record, self._logs.get(record.topic))
+            return read_letter(record)
         except NotADeadLetterError:
             self.foreign += 1
             return None
-
-
-def place_of(letter: Letter) -> tuple[str, int, int]:
-    """Where the table of fates has this letter."""
-    return letter.log, letter.partition, letter.offset
 
 
 def newest(letters: Iterable[Letter], count: int) -> tuple[list[Letter], int]:

@@ -28,18 +28,26 @@ class Letter:
     topic: str
     partition: int
     offset: int
-    written_at: datetime | None
+    written_ms: int
     headers: Headers
     record: Record
     facts: Mapping[str, str]
-    log: str
-    """The log of its topic, as the table of fates names it."""
     fate: Fate | None = None
 
     @property
     def place(self) -> str:
         """`topic/partition/offset` of the letter itself, which no other has."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def fate_place(self) -> tuple[str, int, int, int]:
+        """Where the table of fates has it."""
+        return self.topic, self.partition, self.offset, self.written_ms
+
+    @property
+    def written_at(self) -> datetime | None:
+        """When the letter was written."""
+        return time_of(self.written_ms) if self.written_ms else None
 
     @property
     def id(self) -> str:
@@ -101,8 +109,8 @@ class Letter:
         return _asset(_field(value, "subject")) or (None if subject is None else text_of(subject))
 
 
-def read_letter(record: Record, log: str | None = None) -> Letter:
-    """Take what lies on a dead-letter topic for a letter; `log` is that topic's, where it is known.
+def read_letter(record: Record) -> Letter:
+    """Take what lies on a dead-letter topic for a letter.
 
     Raises:
         NotADeadLetterError: It carries no whole block of a dead letter's headers.
@@ -115,18 +123,17 @@ def read_letter(record: Record, log: str | None = None) -> Letter:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        written_at=time_of(record.timestamp_ms),
+        written_ms=record.timestamp_ms or 0,
         headers=record.headers,
         record=restored,
         facts=block.facts,
-        log=log or record.topic,
     )
 
 
-def time_of(timestamp_ms: int | None) -> datetime | None:
+def time_of(timestamp_ms: int) -> datetime | None:
     """A record's timestamp as a time; None for one that no calendar has."""
     try:
-        return None if timestamp_ms is None else datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

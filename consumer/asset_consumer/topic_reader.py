@@ -101,6 +101,17 @@ def count_records(settings: Settings, topics: Iterable[str]) -> int:
         return sum(high - low for _, low, high in _extents(consumer, settings, topics))
 
 
+def cluster_id(settings: Settings) -> str:
+    """What the brokers call their cluster; empty where they have no name for it.
+
+    Raises:
+        TopicReaderError: They do not answer.
+    """
+    topic, timeout = settings.kafka.topics[0].name, settings.kafka.admin_timeout_s
+    with _client(settings) as consumer:
+        return consumer.list_topics(topic, timeout=timeout).cluster_id or ""
+
+
 def _extents(
     consumer: Consumer, settings: Settings, topics: Iterable[str]
 ) -> Iterator[tuple[TopicPartition, int, int]]:

@@ -1,10 +1,14 @@
-"""The three small tables of ours in Dagster's database: offset ledger, idempotency keys, fates of dead letters."""
+"""The small tables of ours in Dagster's database: the recorder's two, and one for those who work dead letters."""
 
 from __future__ import annotations
 
 import sqlalchemy as db
 
 METADATA = db.MetaData()
+"""What the recorder needs, and makes at start."""
+
+LETTER_METADATA = db.MetaData()
+"""What is made when the first dead letter is worked: a recorder must not fail for the want of it."""
 
 OFFSETS = db.Table(
     "asset_bridge_offsets",
@@ -29,14 +33,19 @@ IDEMPOTENCY_KEYS = db.Table(
 
 DEAD_LETTER_FATES = db.Table(
     "asset_bridge_dead_letter_fates",
-    METADATA,
+    LETTER_METADATA,
     db.Column("cluster_id", db.String(255), primary_key=True),
-    db.Column("topic", db.String(512), primary_key=True),  # the dead-letter topic, with the identity of its log
+    db.Column("topic", db.String(255), primary_key=True),  # the dead-letter topic
     db.Column("partition", db.Integer, primary_key=True),
     db.Column("offset", db.BigInteger, primary_key=True),
+    db.Column("written_ms", db.BigInteger, primary_key=True),
     db.Column("fate", db.String(16), nullable=False),
     db.Column("decided_at", db.BigInteger, nullable=False),  # epoch seconds
     db.Column("decided_by", db.String(255), nullable=False),
     db.Column("patched", db.Boolean, nullable=False),
 )
-"""What became of dead letters that somebody worked; a letter without a row is open."""
+"""What became of dead letters that somebody worked; a letter without a row is open.
+
+`written_ms` is the letter's own timestamp. A topic that was made anew has the same offsets and other letters, and not
+every broker tells one log from the other.
+"""

@@ -53,7 +53,7 @@ class TransactionalRecorder:
     shortcoming = None
 
     def __init__(self, instance: DagsterInstance, key_retention_s: float = RETENTION_S) -> None:
-        """Make our tables where they are not there yet; raises what the database raises.
+        """Make our two tables where they are not there yet; raises what the database raises.
 
         `key_retention_s` is for how many seconds an idempotency key is remembered.
         """

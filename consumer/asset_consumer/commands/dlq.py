@@ -18,6 +18,8 @@ from asset_consumer.commands.dlq_options import (
     settings_of,
     state_option,
 )
+from asset_consumer.commands.dlq_outcomes import progress_bar
+from asset_consumer.commands.dlq_replay import park, replay
 from asset_consumer.commands.options import config_option
 from asset_consumer.letter_filter import LetterFilter
 from asset_consumer.letter_stats import TRAITS, Trait
@@ -52,6 +54,10 @@ def dlq() -> None:
     """Everything is in the commands."""
 
 
+dlq.add_command(replay)
+dlq.add_command(park)
+
+
 @dlq.command("list")
 @letter_options
 @state_option
@@ -70,7 +76,8 @@ def list_letters(config: Path | None, limit: int, as_json: bool, **chosen: Any) 
             for total, letter in enumerate(found, 1):  # noqa: B007 # the last one counts
                 click.echo(json.dumps(summary(letter)))
         else:
-            letters, total = newest(found, limit)
+            with progress_bar(desk, reader):
+                letters, total = newest(found, limit)
             _print_list(letters, total)
         note_foreign(reader)
     return 0 if total else EXIT_NOTHING
@@ -89,7 +96,7 @@ def show(id_or_place: str, config: Path | None, as_json: bool, **chosen: Any) ->
 
     count = 0
     with desk_of(settings_of(config), chosen) as desk:
-        for count, letter in enumerate(_named(desk.reader(), desk.logs.names, id_or_place), 1):
+        for count, letter in enumerate(_named(desk.reader(), desk.topics, id_or_place), 1):
             if as_json:
                 click.echo(json.dumps(whole(letter)))
             else:
@@ -116,7 +123,8 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
 
     with desk_of(settings_of(config), chosen) as desk:
         reader = desk.reader()
-        counts = count_letters(reader.letters(filter_of(chosen)), by)
+        with progress_bar(desk, reader):
+            counts = count_letters(reader.letters(filter_of(chosen)), by)
         if as_json:
             for count in counts:
                 told = dict(zip(by, count.traits, strict=True))
@@ -130,10 +138,10 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
     return 0 if counts else EXIT_NOTHING
 
 
-def _named(reader: Any, logs: Iterable[str], name: str) -> Iterable[Letter]:  # noqa: ANN401 # a LetterReader, imported late
+def _named(reader: Any, topics: Iterable[str], name: str) -> Iterable[Letter]:  # noqa: ANN401 # a LetterReader, imported late
     """The letter at a place is looked up; an id must be searched for."""
     parts = name.rsplit("/", 2)
-    if parts[0] in set(logs) and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
+    if parts[0] in set(topics) and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
         letter = reader.letter_at(parts[0], int(parts[1]), int(parts[2]))
         return [] if letter is None else [letter]
     return deque(reader.letters(LetterFilter(ids=(name,), states=frozenset())))

@@ -110,7 +110,7 @@ def settings_of(config: Path | None) -> Settings:
 def desk_of(settings: Settings, chosen: dict[str, Any], *, needs_fates: bool = False) -> Generator[LetterDesk]:
     """Open what the options tell to read; says on stderr when nobody knows what became of the letters."""
     from asset_consumer.letter_desk import open_letter_desk  # noqa: PLC0415 # late: Dagster takes seconds
-    from asset_consumer.letter_logs import dead_letter_topics  # noqa: PLC0415 # see above
+    from asset_consumer.letter_topics import dead_letter_topics  # noqa: PLC0415 # see above
 
     if chosen["dead_letters"] and chosen["parking"]:
         raise click.UsageError("--dlq and --parking do not go together")
