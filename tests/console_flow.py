@@ -23,6 +23,9 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>\u2
 """What would run, or turn the page around, if it were not escaped."""
 
 
+TRACED = [("source", b"dbt-runner"), ("trace-id", b"4bf92f3577b34da6")]
+
+
 def event(**fields: Any) -> bytes:
     return json.dumps({"event_type": "asset_materialization", "asset_key": ["warehouse", "orders"], **fields}).encode()
 
@@ -46,7 +49,7 @@ BAD = [
             metadata={"rows": 12, "schema": {"columns": ["id", "name"], "types": None}},
         ),
         b"orders",
-        [("source", b"dbt-runner"), ("trace-id", b"4bf92f3577b34da6"), ("raw", b"\x00\x01\xff"), ("empty", b""), ("no", None)],
+        [*TRACED, ("raw", b"\x00\x01\xff"), ("empty", b""), ("no", None)],
         partition=0,
     ),
     Sent(event(metdata={"rows": 3}), b"orders", partition=0),
@@ -82,7 +85,9 @@ class ConsoleFlow:
 
 
 @contextlib.contextmanager
-def console_flow(folder: Path, settings: Mapping[str, str] | None = None, *, keys: bool = True) -> Iterator[ConsoleFlow]:
+def console_flow(
+    folder: Path, settings: Mapping[str, str] | None = None, *, keys: bool = True
+) -> Iterator[ConsoleFlow]:
     """Run it all on a mock cluster and SQLite, with some events sent and settled or not."""
     operators, viewers = folder / "operators", folder / "viewers"
     operators.write_text(f"{OPERATOR}\n")

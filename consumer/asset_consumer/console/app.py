@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Route
 
+from asset_consumer.console.action_pages import acting, apply, preview, preview_page, result_page
 from asset_consumer.console.guard import Guard
 from asset_consumer.console.letter_pages import letter_page, letters_page, value_file
 from asset_consumer.console.pages import events_page, flow_page
@@ -38,6 +39,10 @@ def create_console(world: World) -> Starlette:
         Route("/letters", shown(letters_page)),
         Route("/letter", shown(letter_page)),
         Route("/value", shown(value_file)),
+        Route("/preview", shown(preview_page)),
+        Route("/preview", acting(preview), methods=["POST"]),
+        Route("/apply", acting(apply), methods=["POST"]),
+        Route("/result", shown(result_page)),
         Route("/sign-in", sign_in_page),
         Route("/sign-in", sign_in, methods=["POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),

@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _log = logging.getLogger("asset_bridge.audit")
 
@@ -31,10 +31,17 @@ def signed_out(who: str) -> None:
     _log.info("Somebody signed out of the console.", extra={"happening": "console_signed_out", "who": who})
 
 
-def acted(who: str, action: str, outcomes: Mapping[str, str]) -> None:
-    """Somebody worked letters; `outcomes` has what became of each, by its place."""
+def begun(who: str, action: str, letters: Sequence[str]) -> None:
+    """Somebody has said yes: what follows may take a while, and the process may die over it."""
+    fields = {"happening": "console_action_begun", "who": who, "action": action, "letters": list(letters)}
+    _log.info("Somebody began to work dead letters by the console.", extra=fields)
+
+
+def acted(who: str, action: str, outcomes: Mapping[str, str], problem: str) -> None:
+    """It has ended; `outcomes` has what became of each letter, by its place, `problem` why it ended early."""
     fields = {"happening": "console_action", "who": who, "action": action, "letters": dict(outcomes)}
-    _log.info("Somebody worked dead letters by the console.", extra=fields)
+    text = "Somebody worked dead letters by the console."
+    _log.info(text, extra=fields | ({"problem": problem} if problem else {}))
 
 
 def refused(who: str, action: str, reason: str) -> None:

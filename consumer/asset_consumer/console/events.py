@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
-SHOWN = 100
+SHOWN = 50
 """How many events are looked at."""
 
 Kind: TypeAlias = Literal["materialization", "observation", "check"]

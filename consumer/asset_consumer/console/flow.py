@@ -89,7 +89,8 @@ def with_ledger(group: GroupLook, ledger: Positions | None) -> list[PartitionOff
     """Where the group stands, the ledger's word included; it knows a topic by the name of its present log."""
     known = ledger or {}
     return [
-        replace(one, ledger=known.get((group.logs.get(one.topic, one.topic), one.partition))) for one in group.partitions
+        replace(one, ledger=known.get((group.logs.get(one.topic, one.topic), one.partition)))
+        for one in group.partitions
     ]
 
 
@@ -119,28 +120,31 @@ def _row(one: PartitionOffsets, known: Known, stopped: Mapping[Place, str]) -> R
     place = one.topic, one.partition
     lag = max(0, one.lag)
     rate = None if known.rates is None else known.rates.get(place, 0.0)
+    age_s = _age(place, lag, known)
     reason = known.pauses.get(one.topic, "") or stopped.get(place, "")
     return Row(
         topic=one.topic,
         partition=one.partition,
-        state=_state(lag, rate, reason),
+        state=_state(lag, rate, reason, age_s),
         reason=reason,
         lag=lag,
-        age_s=_age(place, lag, known),
+        age_s=age_s,
         rate=rate,
         stands=one.stands,
         ends=one.log_ends,
     )
 
 
-def _state(lag: int, rate: float | None, reason: str) -> State:
+def _state(lag: int, rate: float | None, reason: str, age_s: float | None) -> State:
     if reason:
         return "paused"
     if rate is not None and rate > 0:
         return "flowing"
     if lag == 0:
         return "caught up"
-    return "unknown" if rate is None else "waiting"
+    if rate is None or age_s is None:
+        return "unknown"
+    return "waiting" if age_s > SOON_S else "flowing"
 
 
 def _age(place: Place, lag: int, known: Known) -> float | None:

@@ -117,5 +117,3 @@ _QUIET = {
     "fetch.message.max.bytes": 65536,
     "fetch.wait.max.ms": 100,
 }
-
-

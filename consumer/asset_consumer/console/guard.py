@@ -1,4 +1,4 @@
-"""What stands before every page: whose Host header is believed, what a browser may do with the page, where forms come from."""
+"""What stands before every page: whose Host header is believed, where forms come from, what a browser may do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none, browsers send no origin with a form either
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -41,7 +41,7 @@ class Guard:
         self._app, self._local = app, local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may be, with safe headers on the answer; whatever is not caught inside ends as one line of log."""
+        """Pass on what may be, with safe headers on the answer; what nothing inside catches ends as one line of log."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -66,7 +66,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 # its traceback in the log would show values of events
             reason = describe(error)
             text = "A page of the console failed: %s."
-            _log.error(text, reason, extra={"happening": "console_failed", "reason": reason})  # noqa: TRY400 # see above
+            _log.error(text, reason, extra={"happening": "console_failed", "reason": reason})
             if not started:
                 await PlainTextResponse("This page failed; the console's log says where.", 500)(
                     scope, receive, safe_send

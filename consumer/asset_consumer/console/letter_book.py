@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from asset_consumer.letters import Letter, LetterState
+    from asset_reporting.letter_fates import Place
 
 LONGEST_TEXT = 300
 """Characters of a text that anybody may have written, in a line."""
@@ -23,7 +24,7 @@ class LetterLine:
     """What a list says of a letter."""
 
     place: tuple[str, int, int]
-    log: str
+    written_ms: int
     id: str
     topic: str
     code: str
@@ -40,6 +41,11 @@ class LetterLine:
     def at(self) -> str:
         """`topic/partition/offset` of the letter itself."""
         return "/".join(map(str, self.place))
+
+    @property
+    def fate_place(self) -> Place:
+        """Where the table of fates has it."""
+        return *self.place, self.written_ms
 
     @property
     def open(self) -> bool:
@@ -118,7 +124,7 @@ def line_of(letter: Letter) -> LetterLine:
     first = next(iter(letter.errors), None)
     return LetterLine(
         place=(letter.topic, letter.partition, letter.offset),
-        log=letter.log,
+        written_ms=letter.written_ms,
         id=letter.id,
         topic=letter.record.topic,
         code=_short(letter.code),
@@ -142,9 +148,9 @@ def newest_first(lines: Iterable[LetterLine]) -> list[LetterLine]:
     )
 
 
-def with_states(lines: Iterable[LetterLine], states: Mapping[tuple[str, int, int], LetterState]) -> list[LetterLine]:
-    """The lines with what has become of them, by log, partition and offset; without a word of it they are open."""
-    return [replace(line, state=states.get((line.log, *line.place[1:]), "open")) for line in lines]
+def with_states(lines: Iterable[LetterLine], states: Mapping[Place, LetterState]) -> list[LetterLine]:
+    """The lines with what has become of them; without a word of it they are open."""
+    return [replace(line, state=states.get(line.fate_place, "open")) for line in lines]
 
 
 def _short(text: str) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from asset_consumer.console.letter_book import LetterBook, LetterLine, line_of, newest_first, with_states
 from asset_consumer.console.sources import trouble_of
 from asset_consumer.letter_filter import LetterFilter
-from asset_consumer.letter_logs import dead_letter_topics, letter_logs
 from asset_consumer.letter_reader import LetterReader
-from asset_consumer.topic_reader import TopicReaderError, extents
+from asset_consumer.letter_topics import dead_letter_topics
+from asset_consumer.topic_reader import TopicReaderError, cluster_id, extents
 from asset_reporting.recorders import letter_fates
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from asset_consumer.letters import LetterState
     from asset_consumer.settings import Settings
+    from asset_reporting.letter_fates import Place
 
 _EVERY = LetterFilter(states=frozenset())
 
@@ -37,15 +38,14 @@ class LetterLook:
         Raises:
             TopicReaderError: No broker answers.
         """
-        logs = letter_logs(self._settings, self._topics)
         troubles: list[tuple[str, str]] = []
         for name, topic in self._topics.items():
             try:
-                topic.look(logs.names[name])
+                topic.look()
             except TopicReaderError as error:
                 troubles.append((name, str(error)))
         lines = [line for topic in self._topics.values() for line in topic.lines.values()]
-        lines, fates_trouble = self._with_fates(lines, logs.cluster_id)
+        lines, fates_trouble = self._with_fates(lines)
         return LetterBook(
             lines=tuple(newest_first(lines)),
             cut=sum(topic.cut for topic in self._topics.values()),
@@ -54,15 +54,17 @@ class LetterLook:
             fates_trouble=fates_trouble,
         )
 
-    def _with_fates(self, lines: list[LetterLine], cluster_id: str) -> tuple[list[LetterLine], str]:
+    def _with_fates(self, lines: list[LetterLine]) -> tuple[list[LetterLine], str]:
+        if not lines:
+            return lines, ""
         try:
-            fates = letter_fates(self._instance(), cluster_id)
-            if fates is None or not lines:
+            fates = letter_fates(self._instance(), cluster_id(self._settings))
+            if fates is None:
                 return lines, ""
-            known = fates.known([(line.log, *line.place[1:]) for line in lines])
+            known = fates.known([line.fate_place for line in lines])
         except Exception as error:  # noqa: BLE001 # the letters are worth showing without it
             return lines, trouble_of(error)
-        states: dict[tuple[str, int, int], LetterState] = {
+        states: dict[Place, LetterState] = {
             place: fate.state if fate.settled else "unsure" for place, fate in known.items()
         }
         return with_states(lines, states), ""
@@ -73,21 +75,20 @@ class _Topic:
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._settings, self._name = settings, name
-        self._log = ""
         self._read_to: dict[int, int] = {}
         self.lines: dict[tuple[int, int], LetterLine] = {}
         self.cut = 0
         self.foreign = 0
 
-    def look(self, log: str) -> None:
-        if log != self._log:  # another topic of this name: nothing that was read is there any more
-            self._log, self._read_to, self.lines, self.foreign = log, {}, {}, 0
+    def look(self) -> None:
         now = extents(self._settings, self._name)
+        if any(now.get(partition, (0, 0))[1] < end for partition, end in self._read_to.items()):
+            self._read_to, self.lines, self.foreign = {}, {}, 0  # another topic of this name
         each = max(1, self._settings.console.max_letters // max(1, len(now)))
         begins = {partition: max(low, high - each) for partition, (low, high) in now.items()}
         new = max((high - max(self._read_to.get(one, 0), begins[one]) for one, (_, high) in now.items()), default=0)
         if new > 0:
-            reader = LetterReader(self._settings, {self._name: log}, None)
+            reader = LetterReader(self._settings, [self._name], None)
             for letter in reader.letters(_EVERY, last=new):
                 if letter.offset >= self._read_to.get(letter.partition, 0):
                     self.lines[letter.partition, letter.offset] = line_of(letter)

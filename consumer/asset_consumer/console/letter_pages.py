@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from asset_consumer.console.letter_book import LetterBook, LetterLine
+from asset_consumer.console.edits import editable
+from asset_consumer.console.letter_book import LetterBook
 from asset_consumer.console.payload import payload
-from asset_consumer.console.sources import trouble_of
 from asset_consumer.console.world import FRESH_S
-from asset_consumer.letter_logs import dead_letter_topics, letter_logs
+from asset_consumer.letter_filter import OPEN
 from asset_consumer.letter_reader import LetterReader
-from asset_consumer.topic_reader import TopicReaderError
+from asset_consumer.letter_topics import dead_letter_topics
+from asset_consumer.topic_reader import TopicReaderError, cluster_id
 from asset_events.errors import ERROR_CODES
 from asset_reporting.recorders import letter_fates
 from asset_reporting.storage_threads import StorageThreadsError
@@ -45,9 +46,7 @@ async def letters_page(visit: Visit) -> Response:
             "groups.html", "Dead letters", live=True, fact=fact, book=book, groups=book.groups(), meanings=MEANINGS
         )
     found = book.of(topic, code)
-    lines = [
-        line for line in found if (state == "all" or line.open) and (not text or line.says(text.strip().lower()))
-    ]
+    lines = [line for line in found if (state == "all" or line.open) and (not text or line.says(text.strip().lower()))]
     pages = max(1, -(-len(lines) // PER_PAGE))
     number = min(max(1, _number(query.get("page", "1"))), pages)
     chosen = {name: value for name, value in (("topic", topic), ("code", code), ("text", text)) if value}
@@ -68,7 +67,7 @@ async def letters_page(visit: Visit) -> Response:
         number=number,
         pages=pages,
         here_query=urlencode(chosen),
-        places=_open_places(lines),
+        open_count=sum(line.open for line in lines),
     )
 
 
@@ -83,6 +82,8 @@ async def letter_page(visit: Visit) -> Response:
         value=payload(letter.record.value, letter.errors),
         key=payload(letter.record.key),
         headers=[(name, payload(value)) for name, value in letter.record.headers],
+        editable=editable(letter.record.value),
+        open=letter.state in OPEN,
     )
 
 
@@ -102,7 +103,7 @@ async def find_letter(world: World, at: str) -> Letter:
     Raises:
         HTTPException: There is none, or nobody answers.
     """
-    topic, partition, offset = _place(world, at)
+    topic, partition, offset = place_of(world, at)
     try:
         letter = await world.threads.run(_read, world, topic, partition, offset)
     except TopicReaderError as error:
@@ -115,19 +116,22 @@ async def find_letter(world: World, at: str) -> Letter:
 
 
 def _read(world: World, topic: str, partition: int, offset: int) -> Letter | None:
-    logs = letter_logs(world.settings, [topic])
-    letter = LetterReader(world.settings, logs.names, None).letter_at(topic, partition, offset)
+    letter = LetterReader(world.settings, [topic], None).letter_at(topic, partition, offset)
     if letter is None:
         return None
     try:
-        fates = letter_fates(world.storage.instance(), logs.cluster_id)
-        return LetterReader(world.settings, logs.names, fates).with_fates([letter])[0]
-    except Exception as error:  # noqa: BLE001 # the letter is worth showing without its fate
-        trouble_of(error)
+        fates = letter_fates(world.storage.instance(), cluster_id(world.settings))
+        return LetterReader(world.settings, [topic], fates).with_fates([letter])[0]
+    except Exception:  # noqa: BLE001 # the letter is worth showing without its fate
         return letter
 
 
-def _place(world: World, at: str) -> tuple[str, int, int]:
+def place_of(world: World, at: str) -> tuple[str, int, int]:
+    """Read `topic/partition/offset`; the topic must be one of ours.
+
+    Raises:
+        HTTPException: It is no such place.
+    """
     parts = at.rsplit("/", 2)
     known = dead_letter_topics(world.settings)
     if len(parts) != 3 or parts[0] not in known or not all(_is_number(part) for part in parts[1:]):  # noqa: PLR2004 # topic, partition, offset
@@ -141,7 +145,3 @@ def _is_number(text: str) -> bool:
 
 def _number(text: str) -> int:
     return int(text) if _is_number(text) else 1
-
-
-def _open_places(lines: list[LetterLine]) -> list[str]:
-    return [line.at for line in lines if line.open]

@@ -20,6 +20,9 @@ MAX_LINES = 800
 """Lines that are shown, besides those around a mark."""
 
 AROUND = 4
+MAX_DEPTH = 100
+"""More levels than an event may have; what is deeper is shown as text."""
+
 MAX_LINE = 2000
 MAX_HEX_BYTES = 4096
 ROW = 16
@@ -58,36 +61,44 @@ def payload(content: bytes | None, errors: Sequence[ErrorDetail] = ()) -> Payloa
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return _hex(content, errors)
-    try:
-        document = json.loads(
-            text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-        )
-    except (ValueError, RecursionError):
-        return _text(content, text, errors)
-    if not isinstance(document, _Pairs | list):
-        return _text(content, text, errors)
-    return _json(content, document, errors)
+    document = read_exactly(text)
+    return _text(content, text, errors) if document is None else _json(content, document, errors)
 
 
-class _Pairs(list[tuple[str, Any]]):
+class Pairs(list[tuple[str, Any]]):
     """An object's members, each one that was sent."""
 
 
-class _Number(str):
+class Number(str):
     """A number as it was written."""
 
     __slots__ = ()
 
 
+def read_exactly(text: str) -> Pairs | list[Any] | None:
+    """Read a JSON object or list without losing any of it; None for anything else, and for what is too deep."""
+    try:
+        document = json.loads(
+            text, object_pairs_hook=Pairs, parse_int=Number, parse_float=Number, parse_constant=Number
+        )
+    except (ValueError, RecursionError):
+        return None
+    return cast("Pairs | list[Any]", document) if isinstance(document, list) and _is_shallow(document) else None
+
+
+def _is_shallow(document: object, left: int = MAX_DEPTH) -> bool:
+    if not isinstance(document, list):
+        return True
+    inner = [one[1] for one in document] if isinstance(document, Pairs) else cast("list[object]", document)
+    return left > 0 and all(_is_shallow(one, left - 1) for one in inner)
+
+
 def _json(content: bytes, document: object, errors: Sequence[ErrorDetail]) -> Payload:
     lines: list[Line] = []
     first: dict[str, Line] = {}
-    try:
-        for line, path in _lines(document, (), 0, "", ""):
-            lines.append(line)
-            first.setdefault(path, line)
-    except RecursionError:
-        return _text(content, content.decode("utf-8-sig"), errors)
+    for line, path in _lines(document, (), 0, "", ""):
+        lines.append(line)
+        first.setdefault(path, line)
     for error in errors:
         _line_of(error, first).errors.append(error)
     shown, left_out = _cut(lines)
@@ -112,7 +123,7 @@ def _lines(value: object, at: tuple[str | int, ...], depth: int, before: str, af
     """Each line with the JSON pointer of what stands in it; a closing bracket has its own, which no error names."""
     path = pointer(at)
     members: list[tuple[str, tuple[str | int, ...], object]]
-    if isinstance(value, _Pairs):
+    if isinstance(value, Pairs):
         brackets = "{}"
         members = [(f"{_quoted(name)}: ", (*at, name), inner) for name, inner in value]
     elif isinstance(value, list):
@@ -132,7 +143,7 @@ def _lines(value: object, at: tuple[str | int, ...], depth: int, before: str, af
 
 
 def _scalar(value: object) -> str:
-    return str(value) if isinstance(value, _Number) else _quoted(value)
+    return str(value) if isinstance(value, Number) else _quoted(value)
 
 
 def _quoted(value: object) -> str:
@@ -158,8 +169,9 @@ def _text(content: bytes, text: str, errors: Sequence[ErrorDetail]) -> Payload:
 
 
 def _hex(content: bytes, errors: Sequence[ErrorDetail]) -> Payload:
+    width = 3 * ROW - 1
     lines = tuple(
-        Line(0, f"{begin:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  {_readable(row)}")
+        Line(0, f"{begin:08x}  {row.hex(' '):<{width}}  {_readable(row)}" if len(content) > ROW else _short(row))
         for begin, row in _rows(content[:MAX_HEX_BYTES])
     )
     left_out = -(-max(0, len(content) - MAX_HEX_BYTES) // ROW)
@@ -169,6 +181,10 @@ def _hex(content: bytes, errors: Sequence[ErrorDetail]) -> Payload:
 def _rows(content: bytes) -> Iterator[tuple[int, bytes]]:
     for begin in range(0, len(content), ROW):
         yield begin, content[begin : begin + ROW]
+
+
+def _short(row: bytes) -> str:
+    return f"{row.hex(' ')}  {_readable(row)}"
 
 
 def _readable(row: bytes) -> str:
@@ -186,7 +202,9 @@ def _cut(lines: Iterable[Line]) -> tuple[tuple[Line, ...], int]:
         if number < MAX_LINES or number in near:
             line.left_out, left_out = left_out, 0
             if len(line.text) > MAX_LINE:
-                line.text = f"{line.text[:MAX_LINE]}\N{HORIZONTAL ELLIPSIS} ({len(line.text) - MAX_LINE} more characters)"
+                line.text = (
+                    f"{line.text[:MAX_LINE]}\N{HORIZONTAL ELLIPSIS} ({len(line.text) - MAX_LINE} more characters)"
+                )
             shown.append(line)
         else:
             left_out += 1

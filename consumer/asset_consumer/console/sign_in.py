@@ -57,5 +57,5 @@ async def sign_out(request: Request) -> Response:
 
 
 def _is_secure(request: Request) -> bool:
-    """Whether the browser came by TLS, as far as a proxy before us says it: who lies about it harms themselves alone."""
+    """Whether the browser came by TLS, as far as a proxy before us says it: a lie would harm its teller alone."""
     return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "")}

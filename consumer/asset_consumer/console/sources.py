@@ -134,7 +134,7 @@ class Source(Generic[T]):
         self._trouble = trouble
 
 
-MADE_FOR_OPERATORS = {"OffsetsError", "TopicReaderError"}
+MADE_FOR_OPERATORS = {"LetterFatesError", "OffsetsError", "TopicReaderError"}
 """Exceptions whose words are ours and hold no value."""
 
 

@@ -67,7 +67,9 @@ class Visit:
     def message(self, title: str, text: str, status: int, back: tuple[str, str] = ("./", "To the flow")) -> Response:
         """Answer with a sentence and a way back."""
         level = "bad" if status >= 400 else "good"  # noqa: PLR2004 # HTTP's border between the two
-        return self.page("message.html", "", status, title=title, text=text, level=level, back=back[0], back_text=back[1])
+        return self.page(
+            "message.html", "", status, title=title, text=text, level=level, back=back[0], back_text=back[1]
+        )
 
 
 def shown(endpoint: Callable[[Visit], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

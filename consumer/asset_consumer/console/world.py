@@ -12,6 +12,7 @@ from asset_consumer.console.events import last_events
 from asset_consumer.console.flow import Known, group_id, put_together, with_ledger
 from asset_consumer.console.group_look import BrokerQuestions
 from asset_consumer.console.letter_look import LetterLook
+from asset_consumer.console.orders import Shelf
 from asset_consumer.console.pace import Pace
 from asset_consumer.console.sources import NotYetError, Source
 from asset_consumer.console.storage_look import StorageLook
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from asset_consumer.console.flow import Flow
     from asset_consumer.console.group_look import GroupLook, Place
     from asset_consumer.console.letter_book import LetterBook
+    from asset_consumer.console.orders import Preview, Run
     from asset_consumer.settings import Settings
     from asset_reporting.recorder import Positions
 
@@ -34,6 +36,9 @@ WATCHED_S, IDLE_S = 2.0, 15.0
 
 READERS, READ_S = 3, 8.0
 """How many letters are read at a time, and seconds that one may take."""
+
+FORESEE_S = 30.0
+"""Seconds to find out what an order would do."""
 
 FRESH_S = 1.5
 """How long a page waits for answers where nobody has looked for a while."""
@@ -71,6 +76,10 @@ class World:
         letters = LetterLook(settings, self.storage.instance)
         self.letters: Source[LetterBook] = Source("dead letters", letters.book, watched_s=4.0, idle_s=60.0)
         self.threads = StorageThreads(READERS, READ_S, name="console-read")
+        self.work_threads = StorageThreads(READERS, FORESEE_S, name="console-foresee")
+        self.previews: Shelf[Preview] = Shelf()
+        self.runs: Shelf[Run] = Shelf()
+        self.stop = threading.Event()
 
     @property
     def sources(self) -> tuple[Source[object], ...]:
@@ -78,7 +87,8 @@ class World:
         return (self.group, self.ledger, self.consumers, self.oldest, self.events, self.letters)  # type: ignore[return-value] # only read
 
     def start(self, stop: threading.Event) -> None:
-        """Begin to ask."""
+        """Begin to ask; `stop` also ends what is carried out, between two batches."""
+        self.stop = stop
         for source in self.sources:
             source.start(stop)
 
@@ -119,8 +129,10 @@ class World:
         if group is None:
             raise NotYetError("waits for Kafka")
         told = {place for consumer in self.consumers.peek() or () for place in consumer.ages}
-        return self._ages.oldest({
-            (one.topic, one.partition): one.stands if one.stands is not None else one.log_begins
-            for one in with_ledger(group, self.ledger.peek())
-            if one.lag > 0 and (one.topic, one.partition) not in told
-        })
+        return self._ages.oldest(
+            {
+                (one.topic, one.partition): one.stands if one.stands is not None else one.log_begins
+                for one in with_ledger(group, self.ledger.peek())
+                if one.lag > 0 and (one.topic, one.partition) not in told
+            }
+        )
