@@ -44,23 +44,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What is shown of some bytes; `unplaced` are errors about none of its lines, `left_out` lines after the last."""
+    """What is shown of some bytes; `left_out` counts the lines after the last."""
 
     form: Form
     size: int
     lines: tuple[Line, ...] = ()
-    unplaced: tuple[ErrorDetail, ...] = ()
     left_out: int = 0
 
 
 def payload(content: bytes | None, errors: Sequence[ErrorDetail] = ()) -> Payload:
     """Make bytes readable, and mark what is wrong with them."""
-    if content is None or not content:
-        return Payload("null" if content is None else "empty", 0, unplaced=tuple(errors))
+    if not content:
+        return Payload("null" if content is None else "empty", 0)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return _hex(content, errors)
+        return _hex(content)
     document = read_exactly(text)
     return _text(content, text, errors) if document is None else _json(content, document, errors)
 
@@ -102,7 +101,7 @@ def _json(content: bytes, document: object, errors: Sequence[ErrorDetail]) -> Pa
     for error in errors:
         _line_of(error, first).errors.append(error)
     shown, left_out = _cut(lines)
-    return Payload("json", len(content), shown, left_out=left_out)
+    return Payload("json", len(content), shown, left_out)
 
 
 def _line_of(error: ErrorDetail, first: dict[str, Line]) -> Line:
@@ -153,29 +152,26 @@ def _quoted(value: object) -> str:
 def _text(content: bytes, text: str, errors: Sequence[ErrorDetail]) -> Payload:
     """Text that is no JSON document: the message of the first error may say where it stops being one."""
     if any(not (char.isprintable() or char in "\n\r\t") for char in text[:MAX_HEX_BYTES]):
-        return _hex(content, errors)
+        return _hex(content)
     lines = [Line(0, line) for line in text.split("\n")]
-    unplaced: list[ErrorDetail] = []
     for error in errors:
         place = _PLACE.search(error.message)
         number = int(place[1]) if place else 0
         if place and 1 <= number <= len(lines):
             lines[number - 1].errors.append(error)
             lines[number - 1].column = int(place[2])
-        else:
-            unplaced.append(error)
     shown, left_out = _cut(lines)
-    return Payload("text", len(content), shown, tuple(unplaced), left_out)
+    return Payload("text", len(content), shown, left_out)
 
 
-def _hex(content: bytes, errors: Sequence[ErrorDetail]) -> Payload:
+def _hex(content: bytes) -> Payload:
     width = 3 * ROW - 1
     lines = tuple(
         Line(0, f"{begin:08x}  {row.hex(' '):<{width}}  {_readable(row)}" if len(content) > ROW else _short(row))
         for begin, row in _rows(content[:MAX_HEX_BYTES])
     )
     left_out = -(-max(0, len(content) - MAX_HEX_BYTES) // ROW)
-    return Payload("hex", len(content), lines, tuple(errors), left_out)
+    return Payload("hex", len(content), lines, left_out)
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, bytes]]:

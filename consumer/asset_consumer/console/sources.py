@@ -64,11 +64,13 @@ class Source(Generic[T]):
         self._asked_at: float | None = None
         self._looked_at = -WATCHED_S
         self._trouble = ""
+        self._started = False
         self._wake = threading.Event()
         self._settled = threading.Event()
 
     def start(self, stop: threading.Event) -> None:
         """Begin to ask; a daemon, for a question may hang in a library for minutes."""
+        self._started = True
         threading.Thread(target=self._run, args=(stop,), name=f"console-{self.name}", daemon=True).start()
 
     def look(self) -> Fact[T]:
@@ -91,7 +93,12 @@ class Source(Generic[T]):
     def freshen(self, timeout_s: float) -> None:
         """Where nobody has looked for a while, give a new answer, or failure, a moment."""
         self._notice()
-        self._settled.wait(timeout_s)
+        if self._started:
+            self._settled.wait(timeout_s)
+
+    def learn(self, value: T) -> None:
+        """Take an answer."""
+        self._value, self._answered_at, self._trouble = value, time.monotonic(), ""
 
     def _notice(self) -> None:
         """Somebody looks."""
@@ -122,7 +129,7 @@ class Source(Generic[T]):
         except Exception as error:  # noqa: BLE001 # whatever it is, the page says so and goes on
             self._fail(error)
         else:
-            self._value, self._answered_at, self._trouble = value, time.monotonic(), ""
+            self.learn(value)
         self._asked_at = None
         self._settled.set()
 
