@@ -54,6 +54,9 @@ class Consumer:
     ages: Mapping[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
     """Seconds that the oldest record of each of its Kafka partitions has waited."""
 
+    paused: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Topics that operators have paused, with who did it, since when and why."""
+
     @property
     def failing(self) -> tuple[Condition, ...]:
         """The conditions that do not hold."""
@@ -142,11 +145,25 @@ def _consumer(name: str, address: str, document: dict[str, Any], ages: dict[tupl
             Condition(str(key), one["ok"] is True, str(one["reason"])) for key, one in document["conditions"].items()
         )
         recorder = {str(key): str(value) for key, value in document.get("recorder", {}).items()}
+        paused = {str(topic): pause_text(**pause) for topic, pause in document.get("paused", {}).items()}
     except (AttributeError, KeyError, TypeError):
         return Consumer(name, address, "its answer has another form than ours")
     assigned = document.get("assigned")
-    count = assigned if isinstance(assigned, int) else None
-    return Consumer(name, address, "", document.get("status") == "ready", conditions, recorder, count, ages)
+    return Consumer(
+        name=name,
+        address=address,
+        ready=document.get("status") == "ready",
+        conditions=conditions,
+        recorder=recorder,
+        assigned=assigned if isinstance(assigned, int) else None,
+        ages=ages,
+        paused=paused,
+    )
+
+
+def pause_text(reason: str, by: str, since: str) -> str:
+    """An operator's pause in words."""
+    return f"paused by {by} since {since}: {reason}"
 
 
 def _ages(text: str) -> dict[tuple[str, int], float]:

@@ -22,7 +22,8 @@ SOON_S = 10.0
 """A lag that the rate of now has done with by then is on the way: it is never quite nothing."""
 
 Level: TypeAlias = Literal["good", "note", "bad"]
-State: TypeAlias = Literal["flowing", "caught up", "waiting", "paused", "unknown"]
+State: TypeAlias = Literal["flowing", "caught up", "waiting", "paused", "held", "unknown"]
+"""`paused`: by an operator. `held`: by the consumer, which tries again, or was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Row:
     @property
     def level(self) -> Level:
         """How much it matters."""
-        return "bad" if self.state == "paused" else "note" if self.state in {"waiting", "unknown"} else "good"
+        return "bad" if self.state == "held" else "good" if self.state in {"flowing", "caught up"} else "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,6 @@ class Known:
     consumers: Sequence[Consumer] | None
     oldest: Mapping[Place, float] | None
     rates: Mapping[Place, float] | None
-    pauses: Mapping[str, str]
     kafka_trouble: str
     storage_trouble: str
 
@@ -121,12 +121,13 @@ def _row(one: PartitionOffsets, known: Known, stopped: Mapping[Place, str]) -> R
     lag = max(0, one.lag)
     rate = None if known.rates is None else known.rates.get(place, 0.0)
     age_s = _age(place, lag, known)
-    reason = known.pauses.get(one.topic, "") or stopped.get(place, "")
+    paused = next((each.paused[one.topic] for each in known.consumers or () if one.topic in each.paused), "")
+    held = stopped.get(place, "")
     return Row(
         topic=one.topic,
         partition=one.partition,
-        state=_state(lag, rate, reason, age_s),
-        reason=reason,
+        state="held" if held else "paused" if paused else _state(lag, rate, age_s),
+        reason=held or paused,
         lag=lag,
         age_s=age_s,
         rate=rate,
@@ -135,9 +136,7 @@ def _row(one: PartitionOffsets, known: Known, stopped: Mapping[Place, str]) -> R
     )
 
 
-def _state(lag: int, rate: float | None, reason: str, age_s: float | None) -> State:
-    if reason:
-        return "paused"
+def _state(lag: int, rate: float | None, age_s: float | None) -> State:
     if rate is not None and rate > 0:
         return "flowing"
     if lag == 0:
@@ -158,11 +157,11 @@ def _age(place: Place, lag: int, known: Known) -> float | None:
     return None if at is None else max(0.0, time.time() - at)
 
 
-def _verdict(known: Known, rows: Sequence[Row], consumers: Sequence[Consumer]) -> Verdict:  # noqa: PLR0911 # one per case
-    paused = [row for row in rows if row.state == "paused"]
-    waiting = [row for row in rows if row.state == "waiting"]
-    alive = [consumer for consumer in consumers if not consumer.problem]
-    unready = [consumer for consumer in alive if not consumer.ready]
+def _verdict(known: Known, rows: Sequence[Row], consumers: Sequence[Consumer]) -> Verdict:
+    return _outage(known) or _hindrance(known, rows, consumers) or _progress(known, rows)
+
+
+def _outage(known: Known) -> Verdict | None:
     if known.kafka_trouble:
         return Verdict("bad", "Kafka does not answer", known.kafka_trouble)
     if known.storage_trouble:
@@ -170,22 +169,43 @@ def _verdict(known: Known, rows: Sequence[Row], consumers: Sequence[Consumer]) -
     if known.group is not None and known.group.missing:
         missing = "; ".join(f"{topic}: {why}" for topic, why in known.group.missing.items())
         return Verdict("bad", "A topic cannot be looked at", missing)
-    if paused:
-        reasons = "; ".join(dict.fromkeys(row.reason for row in paused))
-        return Verdict("bad", f"{len(paused)} of {len(rows)} partitions are paused", reasons)
+    return None
+
+
+def _hindrance(known: Known, rows: Sequence[Row], consumers: Sequence[Consumer]) -> Verdict | None:
+    held, paused = ([row for row in rows if row.state == state] for state in ("held", "paused"))
+    alive = [consumer for consumer in consumers if not consumer.problem]
+    unready = [consumer for consumer in alive if not consumer.ready]
+    if held:
+        return Verdict("bad", f"{len(held)} of {_partitions(rows)} held", _reasons(held))
     if unready:
-        names = {condition.name for consumer in unready for condition in consumer.failing}
+        names = sorted({condition.name for consumer in unready for condition in consumer.failing})
         return Verdict("bad", f"{_count(len(unready), 'consumer is', 'consumers are')} not ready", ", ".join(names))
     if known.consumers is not None and not alive:
         return Verdict("note", "No consumer can be reached", "records wait until one takes them")
+    if paused:
+        return Verdict("note", f"{len(paused)} of {_partitions(rows)} paused by an operator", _reasons(paused))
+    return None
+
+
+def _progress(known: Known, rows: Sequence[Row]) -> Verdict:
+    waiting = sum(row.state == "waiting" for row in rows)
     if waiting:
-        return Verdict("note", f"{_count(len(waiting), 'partition waits', 'partitions wait')}", "nothing moves there")
+        return Verdict("note", _count(waiting, "partition waits", "partitions wait"), "nothing moves there")
     if known.group is None or known.rates is None:
         return Verdict("note", "Looking for the first time")
     lag, rate = sum(row.lag or 0 for row in rows), sum(known.rates.values())
     if lag > SOON_S * rate and rate > 0:
         return Verdict("good", "Catching up", f"about {duration(lag / rate)} at this rate, if nothing more came")
     return Verdict("good", "Everything flows", "" if lag else "nothing waits")
+
+
+def _partitions(rows: Sequence[Row]) -> str:
+    return _count(len(rows), "partition is", "partitions are")
+
+
+def _reasons(rows: Sequence[Row]) -> str:
+    return "; ".join(dict.fromkeys(row.reason for row in rows))
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -105,17 +105,12 @@ def _json(content: bytes, document: object, errors: Sequence[ErrorDetail]) -> Pa
 
 
 def _line_of(error: ErrorDetail, first: dict[str, Line]) -> Line:
-    """The line of the field; else, as a CloudEvent has its event in `data`, there; else of what should hold it."""
-    for above in ("", "/data"):
-        if above + error.path in first:
-            return first[above + error.path]
-    path = error.path
-    while path:
+    """The line of the field, or of the nearest that should hold it; a CloudEvent has its event in `data`."""
+    inner = "/data" if {"/specversion", "/data"} <= set(first) and error.path not in first else ""
+    path = inner + error.path
+    while path not in first:
         path = path.rpartition("/")[0]
-        for above in ("/data", "") if not path else ("", "/data"):
-            if above + path in first:
-                return first[above + path]
-    return first[""]
+    return first[path]
 
 
 def _lines(value: object, at: tuple[str | int, ...], depth: int, before: str, after: str) -> Iterator[tuple[Line, str]]:

@@ -102,7 +102,6 @@ class World:
                 consumers=consumers.value,
                 oldest=self.oldest.look().value,
                 rates=self.pace.rates(),
-                pauses={},
                 kafka_trouble=group.trouble,
                 storage_trouble=ledger.trouble,
             )
