@@ -43,7 +43,7 @@ LINE = LetterLine(
 )
 
 EVENT = RecordedEvent(
-    1, datetime(2026, 1, 15, tzinfo=UTC), "check", (HOSTILE,), HOSTILE, HOSTILE, False, "ERROR", HOSTILE
+    1, datetime(2026, 1, 15, tzinfo=UTC), "check", (HOSTILE,), HOSTILE, HOSTILE, passed=False, record=HOSTILE
 )
 
 Visitor = Callable[..., TestClient]
