@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import jsonpatch
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_NEEDED: Final = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
+"""What an operation must say besides its path; the library finds out when it applies it."""
 
 
 class PatchError(Exception):
@@ -39,8 +43,12 @@ class Patch:
             raise PatchError("a test operation of the patch does not hold") from None
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError):
             raise PatchError("the patch names a place that the value does not have") from None
-        before, after = _write(document), _write(patched)
-        return value if before == after else after
+        if json.dumps(document) == json.dumps(patched):  # as values they may be equal, such as 1 and true
+            return value
+        try:
+            return json.dumps(patched, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+        except ValueError:
+            raise PatchError("what the patch leaves cannot be written as JSON in UTF-8") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ def read_patch(content: bytes) -> Patch:
         operations = cast("list[dict[str, Any]]", found) if isinstance(found, list) else []
         if not operations:
             raise PatchError("must be a JSON array of at least one operation (RFC 6902)")
+        if any(_NEEDED.get(operation["op"], "path") not in operation for operation in operations):
+            raise PatchError("holds an operation that lacks its value or its from")
         return Patch(jsonpatch.JsonPatch(operations))
     except (ValueError, RecursionError):
         raise PatchError("is no JSON document") from None
@@ -87,10 +97,6 @@ def read_patch(content: bytes) -> Patch:
 def _read(content: bytes) -> Any:  # noqa: ANN401 # any JSON document
     """Read JSON without losing any of it: a name that stands there twice would leave one of its values out."""
     return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
-
-
-def _write(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BATCH_RECORDS = 500
 """Most records taken from the client at a time."""
 
+WAIT_S = 0.1
+"""How long the client waits for so many."""
+
 Ends: TypeAlias = dict[tuple[str, int], int]
 """Where each Kafka partition ends for a reader."""
 
@@ -131,7 +134,7 @@ def _records(consumer: Consumer, settings: Settings, ends: Ends) -> Iterator[Rec
     """What the assigned partitions hold before their ends."""
     heard = time.monotonic()
     while ends:
-        messages = consumer.consume(BATCH_RECORDS, 0.5)
+        messages = consumer.consume(BATCH_RECORDS, WAIT_S)
         if not messages and time.monotonic() - heard > settings.kafka.admin_timeout_s:
             topics = ", ".join(sorted({topic for topic, _ in ends}))
             raise TopicReaderError(f"the brokers gave no record of {topics} for {settings.kafka.admin_timeout_s} s")

@@ -77,7 +77,6 @@ class LetterFates:
         if not places:
             return set()
         with self._transaction() as connection:
-            LETTER_METADATA.create_all(connection)
             taken = {place for place, fate in self._known(connection, places).items() if fate.settled}
             free = [place for place in places if place not in taken]
             self._write(connection, dict.fromkeys(free, Fate("sending", int(time.time()), by)))
@@ -102,6 +101,7 @@ class LetterFates:
     def _transaction(self) -> Generator[Connection]:
         with _told(), self._storage.index_transaction() as connection:
             take_writers_lock(connection)
+            LETTER_METADATA.create_all(connection)
             yield connection
 
     def _known(self, connection: Connection, places: Sequence[Place]) -> dict[Place, Fate]:
