@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from axe_playwright_python.sync_playwright import Axe
 from missing import missing
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 WITHIN_MS = 20_000
 """How long a page may take to show what is waited for: this machine has other things to do."""
@@ -29,6 +30,7 @@ def chromium() -> Iterator[Browser]:
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         missing("chromium", "no Chromium is installed (Debian: apt install chromium)")
+    expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
@@ -49,7 +51,7 @@ def opened(browser: Browser, **options: Any) -> Iterator[Page]:
     page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
     yield page
     context.close()
-    assert troubles == []
+    assert not troubles, troubles
 
 
 def barriers(page: Page) -> list[str]:

@@ -26,4 +26,4 @@ def console(config: Path | None) -> None:
     configure_logging(settings.log_format, settings.log_level)
     from asset_consumer.console.run import STOP_S, run_console  # noqa: PLC0415 # late: Dagster takes seconds
 
-    supervise(lambda stop: run_console(settings, stop, say_ready), STOP_S + 3)
+    supervise(lambda stop: run_console(settings, stop, say_ready), 2 * STOP_S + 3)

@@ -97,7 +97,7 @@ async def apply(visit: Visit, form: Form) -> Response:
         return visit.message("Gone", "This was carried out already.", 404, ("letters", "Letters"))
     run = Run(session, found.order, found.title, found.back)
     name = visit.world.runs.put(run)
-    begin(visit.world, run, visit.world.stop, visit.world.letters.again)
+    begin(visit.world, run)
     return RedirectResponse(f"result?id={name}", 303)
 
 

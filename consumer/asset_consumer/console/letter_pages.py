@@ -74,10 +74,16 @@ async def letters_page(visit: Visit) -> Response:
 async def letter_page(visit: Visit) -> Response:
     """One letter: why it failed, and all it holds, with the failing fields marked."""
     letter = await find_letter(visit.world, visit.request.query_params.get("at", ""))
+    try:
+        letter = await visit.world.fate_threads.run(_with_fate, visit.world, letter)
+        known = True
+    except Exception:  # noqa: BLE001 # the letter is worth showing without its fate, and the page says so
+        known = False
     return visit.page(
         "letter.html",
         "Dead letters",
         letter=letter,
+        known=known,
         meaning=MEANINGS.get(letter.code, ""),
         value=payload(letter.record.value, letter.errors),
         key=payload(letter.record.key),
@@ -116,14 +122,13 @@ async def find_letter(world: World, at: str) -> Letter:
 
 
 def _read(world: World, topic: str, partition: int, offset: int) -> Letter | None:
-    letter = LetterReader(world.settings, [topic], None).letter_at(topic, partition, offset)
-    if letter is None:
-        return None
-    try:
-        fates = letter_fates(world.storage.instance(), cluster_id(world.settings))
-        return LetterReader(world.settings, [topic], fates).with_fates([letter])[0]
-    except Exception:  # noqa: BLE001 # the letter is worth showing without its fate
-        return letter
+    return LetterReader(world.settings, [topic], None).letter_at(topic, partition, offset)
+
+
+def _with_fate(world: World, letter: Letter) -> Letter:
+    """The letter with what has become of it; raises what the storage raises."""
+    fates = letter_fates(world.storage.instance(), cluster_id(world.settings))
+    return LetterReader(world.settings, [letter.topic], fates).with_fates([letter])[0]
 
 
 def place_of(world: World, at: str) -> tuple[str, int, int]:

@@ -14,8 +14,6 @@ from asset_consumer.console.letter_work import Order, WorkError, carry_out
 from asset_consumer.console.sources import trouble_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from asset_consumer.console.access import Session
     from asset_consumer.console.letter_work import Foresight
     from asset_consumer.console.world import World
@@ -85,16 +83,18 @@ class Run:
         return f"fix and {self.order.action}" if self.order.fixes else self.order.action
 
 
-def begin(world: World, run: Run, stop: threading.Event, done: Callable[[], None]) -> None:
+def begin(world: World, run: Run) -> None:
     """Carry an order out in a thread of its own: it goes on when whoever gave it has left the page."""
-    threading.Thread(target=_carry_out, args=(world, run, stop, done), name="console-run", daemon=True).start()
+    thread = threading.Thread(target=_carry_out, args=(world, run), name="console-run", daemon=True)
+    world.working.add(thread)
+    thread.start()
 
 
-def _carry_out(world: World, run: Run, stop: threading.Event, done: Callable[[], None]) -> None:
+def _carry_out(world: World, run: Run) -> None:
     places = ["/".join(map(str, place)) for place in run.order.places]
     audit.begun(run.session.who, run.name, places)
     try:
-        stopped = carry_out(world.settings, run.order, world.storage.instance(), stop, run.outcomes.append)
+        stopped = carry_out(world.settings, run.order, world.storage.instance(), world.stop, run.outcomes.append)
         run.problem = "" if stopped is None else f"It ended early: {stopped}."
     except WorkError as error:
         run.problem = str(error)
@@ -105,4 +105,5 @@ def _carry_out(world: World, run: Run, stop: threading.Event, done: Callable[[],
             run.session.who, run.name, {one.letter.place: one.result for one in list(run.outcomes)}, run.problem
         )
         run.ended = "done" if not run.problem else "stopped"
-        done()
+        world.letters.again()
+        world.working.discard(threading.current_thread())

@@ -42,4 +42,5 @@ def run_console(settings: Settings, stop: threading.Event, ready: Callable[[str]
                 raise HttpServerError("The HTTP server has ended by itself; the log says why.")
     finally:
         server.stop(STOP_S)
+        world.finish(STOP_S)
         world.storage.close()

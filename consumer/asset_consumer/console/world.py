@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 WATCHED_S, IDLE_S = 2.0, 15.0
 """How often the flow is asked for: while somebody looks, and to keep the curve of the rate otherwise."""
 
-READERS, READ_S = 3, 8.0
-"""How many letters are read at a time, and seconds that one may take."""
+READERS, READ_S, FATE_S = 3, 8.0, 3.0
+"""How many letters are read at a time, and seconds that one may take, and to ask what became of it."""
 
 FORESEE_S = 30.0
 """Seconds to find out what an order would do."""
@@ -76,10 +76,13 @@ class World:
         letters = LetterLook(settings, self.storage.instance)
         self.letters: Source[LetterBook] = Source("dead letters", letters.book, watched_s=4.0, idle_s=60.0)
         self.threads = StorageThreads(READERS, READ_S, name="console-read")
+        self.fate_threads = StorageThreads(READERS, FATE_S, name="console-fate")
         self.work_threads = StorageThreads(READERS, FORESEE_S, name="console-foresee")
         self.previews: Shelf[Preview] = Shelf()
         self.runs: Shelf[Run] = Shelf()
         self.stop = threading.Event()
+        self.working: set[threading.Thread] = set()
+        """What carries out orders now."""
 
     @property
     def sources(self) -> tuple[Source[object], ...]:
@@ -91,6 +94,12 @@ class World:
         self.stop = stop
         for source in self.sources:
             source.start(stop)
+
+    def finish(self, timeout_s: float) -> None:
+        """Give what is carried out a moment to end between two batches, after `stop` was set."""
+        until = time.monotonic() + timeout_s
+        for thread in list(self.working):
+            thread.join(max(0.0, until - time.monotonic()))
 
     def flow(self) -> Flow:
         """The flow as it is known now."""
