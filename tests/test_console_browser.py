@@ -148,7 +148,8 @@ def test_letters_of_a_code_are_parked_without_a_script(flow: ConsoleFlow, browse
         page.get_by_role("button", name="Park all open").click()
         expect(page.locator(".will")).to_contain_text("1 letter is copied to the parking topic")
         page.get_by_role("button", name="Park 1 letter").click()
-        eventually(lambda: page.reload() and page.locator("#outcome").text_content() == "Done")
+        page.wait_for_url("**/result?*")
+        eventually(lambda: page.goto(page.url) and page.locator("#outcome").text_content() == "Done")
         assert [record.key for record in consume_all(flow.broker.bootstrap, "events.dlq.parking", 1)] == [b"to-park"]
 
 

@@ -69,7 +69,7 @@ class Flow:
     @property
     def recorder(self) -> Mapping[str, str]:
         """Which recorder the consumers use; empty when none says it."""
-        return next((consumer.recorder for consumer in self.consumers if consumer.recorder), {})
+        return next((consumer.recorder for consumer in self.consumers if consumer.recorder), dict[str, str]())
 
 
 @dataclass(frozen=True, slots=True)

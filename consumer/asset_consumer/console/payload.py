@@ -82,7 +82,10 @@ def read_exactly(text: str) -> Pairs | list[Any] | None:
         )
     except (ValueError, RecursionError):
         return None
-    return cast("Pairs | list[Any]", document) if isinstance(document, list) and _is_shallow(document) else None
+    if not isinstance(document, list):
+        return None
+    found = cast("Pairs | list[Any]", document)
+    return found if _is_shallow(found) else None
 
 
 def _is_shallow(document: object, left: int = MAX_DEPTH) -> bool:

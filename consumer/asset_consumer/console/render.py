@@ -33,7 +33,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    environment.filters |= {
+    filters: dict[str, Any] = {
         "duration": duration,
         "number": number,
         "rate": rate,
@@ -42,6 +42,7 @@ def _templates() -> Environment:
         "exact": exact,
         "points": points,
     }
+    environment.filters |= filters  # pyright: ignore[reportUnknownMemberType] - of functions without a type
     return environment
 
 
