@@ -68,11 +68,21 @@ class Lane:
     stopped: str | None = None
     """Why nobody but an operator can set this lane going again."""
     paused: bool = True
+    behind_since: float | None = None
+    """Since when (epoch seconds) the log is known to go on behind the position while no record is at hand."""
 
     @property
     def name(self) -> str:
         """`topic/partition`, as it appears in logs and readiness."""
         return f"{self.topic}/{self.partition}"
+
+    @property
+    def next_record(self) -> Record | None:
+        """The record at which this lane stands, if it has arrived; safe to ask from another thread."""
+        try:
+            return self.pending[0].record
+        except IndexError:
+            return None
 
     @property
     def ready(self) -> bool:

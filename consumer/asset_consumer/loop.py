@@ -22,11 +22,15 @@ from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
 from asset_consumer.lane import Lane, share_out, waiting
+from asset_consumer.lane_metrics import LaneMetrics
+from asset_consumer.log_ends import LogEnds
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, settle
+from asset_consumer.statistics import Statistics
 from asset_consumer.topic_ids import TopicIds
+from asset_reporting import metrics
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -65,8 +69,15 @@ class ConsumerLoop:
         self._road, self._health = road, health
         self._commits = Commits(self._find, commit_metadata(road.reporting.recorder))
         self._brokers = BrokerWatch()
-        self._consumer = Consumer({**config, "on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error})
+        self._statistics = Statistics()
+        callbacks = {
+            "on_commit": self._commits.on_commit,
+            "error_cb": self._brokers.on_error,
+            "stats_cb": self._statistics.on_statistics,
+        }
+        self._consumer = Consumer({**config, **callbacks})
         self._topic_ids = TopicIds(config)
+        self._log_ends = LogEnds(self._topic_ids.admin)
         self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
         self._assignment = Assignment(self._consumer, self._before_revoke)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
@@ -78,11 +89,15 @@ class ConsumerLoop:
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set, then leave the group; raises what ends the process."""
-        self._assignment.subscribe(list(self._road.options.topics))
+        outage = lambda: self._outage is not None  # noqa: E731
+        told = LaneMetrics(self._assignment.lanes, self._log_ends, self._statistics, outage=outage)
+        metrics.LIVE.add(told)
         try:
+            self._assignment.subscribe(list(self._road.options.topics))
             while not stop.is_set():
                 self._turn()
         finally:
+            metrics.LIVE.remove(told)
             self._close()
 
     def _find(self, topic: str | None, partition: int | None) -> Lane | None:
@@ -99,6 +114,7 @@ class ConsumerLoop:
         self._commits.commit(self._consumer, self._assignment.lanes.values())
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
+        self._log_ends.look(self._assignment.lanes.values())
         show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
 
     def _poll(self, timeout_s: float) -> None:
@@ -108,8 +124,7 @@ class ConsumerLoop:
             if first is not None:
                 room = self._batch_records - 1 - waiting(self._assignment.lanes.values())
                 rest = self._consumer.consume(max(1, room), 0)
-                for message in (first, *rest):
-                    self._take(message)
+                happenings.consumed(topic for message in (first, *rest) if (topic := self._take(message)))
         except KafkaException as error:
             if is_fatal(error.args[0]):
                 raise
@@ -118,14 +133,17 @@ class ConsumerLoop:
                 lane.positioned = False
         self._brokers.raise_fatal()
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> str | None:
+        """Take a record, or the error in place of one; return the topic of a record that is ours to work on."""
         lane = self._assignment.find(message.topic(), message.partition())
         error = message.error()
         if error is not None:
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
-            self._brokers.heard(message.topic())
+            self._brokers.heard(lane.topic)
             lane.add(classify(self._road.options, Record.from_message(message)))
+            return lane.topic
+        return None
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
@@ -159,11 +177,13 @@ class ConsumerLoop:
         if not work:
             self._look_around()
             return
+        began = time.perf_counter()
         self._under_way = self._worker.submit(settle, self._road, self._group_id(), work)
         try:
             settlement = self._wait(self._under_way)
         finally:
             self._under_way = None
+        happenings.settled(sum(len(items) for _, items in work), time.perf_counter() - began)
         self._conclude(work, settlement)
 
     def _collect(self) -> Work:

@@ -131,6 +131,7 @@ def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> None:
     for (lane, item, _), failure in zip(letters, answers, strict=True):
         item.done = failure is None
         if failure is not None:
+            happenings.dead_letter_refused(lane.topic, failure)
             settlement.stop_at(lane, item, failure)
     happenings.dead_lettered([item for _, item, _ in letters if item.done])
 
