@@ -38,6 +38,7 @@ def exported() -> dict[str, set[str]]:
     standard = {
         family.name + suffix: {label for sample in family.samples for label in sample.labels} - {"le"}
         for family in metrics.REGISTRY.collect()
+        if not family.name.startswith("asset_bridge_")
         for suffix in (["_total"] if family.type == "counter" else [""])
     }
     ours: dict[str, set[str]] = {}
