@@ -42,7 +42,8 @@ class PauseStore:
         """Pause topics, and return those pauses that were there already; they take the new reason.
 
         Raises:
-            PauseError: The storage cannot keep pauses, or a text is empty, too long or not printable.
+            PauseTextError: A text is empty, too long or not printable.
+            PauseError: The storage cannot keep pauses.
         """
         new = checked(Pause(reason, by, int(time.time())))
         self._make_table()

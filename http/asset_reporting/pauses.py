@@ -23,6 +23,10 @@ class PauseError(Exception):
     """Raised when a pause is refused, or cannot be kept; says so to an operator."""
 
 
+class PauseTextError(PauseError):
+    """Raised when a reason or a name is empty, too long, or not printable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Why a topic is paused, by whom, and since when (epoch seconds)."""
@@ -45,12 +49,12 @@ def checked(pause: Pause) -> Pause:
     """The pause as it may be kept, without blanks around its texts.
 
     Raises:
-        PauseError: A text is empty, too long, or not printable on one line.
+        PauseTextError: A text is empty, too long, or not printable on one line.
     """
     texts = {"reason": (pause.reason.strip(), LONGEST_REASON), "by": (pause.by.strip(), LONGEST_NAME)}
     for name, (text, longest) in texts.items():
         if not text or len(text) > longest or not text.isprintable():
-            raise PauseError(f"{name}: must be 1 to {longest} printable characters")
+            raise PauseTextError(f"{name}: must be 1 to {longest} printable characters")
     return Pause(texts["reason"][0], texts["by"][0], pause.since)
 
 
