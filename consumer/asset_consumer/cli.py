@@ -32,7 +32,7 @@ _COMMANDS = {
     "serve": _Command("Take events by HTTP.", "http"),
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
-    "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
+    "offsets": _Command("Show where the consumer group stands, verify it, and reset it.", "kafka"),
     "pause": _Command("Let the consumer group leave topics alone, for a reason.", "kafka"),
     "pauses": _Command("Show what is paused, since when, by whom and why.", "kafka"),
     "resume": _Command("Let the consumer group go on with topics that were paused.", "kafka"),

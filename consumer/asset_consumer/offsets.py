@@ -38,6 +38,8 @@ class PartitionOffsets:
     """The committed offset's metadata."""
     log_begins: int
     log_ends: int
+    log: str = ""
+    """The name of the log, as the ledger knows it."""
 
     @property
     def set_by(self) -> str:
@@ -141,4 +143,5 @@ def _offsets(
                 mark=answer.metadata or "",
                 log_begins=low,
                 log_ends=high,
+                log=logs[answer.topic],
             )
