@@ -99,14 +99,14 @@ def _by_kafka(one: PartitionOffsets, committed: int, ledger: int | None) -> Verd
     """The committed offset wins: it is not marked, or the ledger does not know the partition."""
     begins = f"begins at {committed}, as committed"
     if ledger is None and one.mark == LEDGER_MARK:
-        to_do = (
-            "is DAGSTER_HOME the database that the consumers write to? Was it restored from before their first start?"
-        )
+        to_do = "is DAGSTER_HOME the database that the consumers write to? Or was it restored from before their start?"
         return Verdict("not in ledger", begins, to_do, committed - one.log_begins)
     if ledger is None:
         return Verdict("begins", f"{begins} ({one.set_by})")
-    if committed == ledger or (one.set_by != "operator" and committed > ledger):
-        return Verdict("in step" if committed == ledger else "went on without ledger", f"{begins}; the ledger follows")
+    if committed == ledger:
+        return Verdict("in step", begins)
+    if committed > ledger and one.set_by != "operator":
+        return Verdict("went on without ledger", f"{begins}: the ledger follows")
     to_do = f"was it you who reset the group? If not: {_reset(one, ledger)} while the consumers are stopped"
     if committed > ledger:
         return Verdict("skips", f"{begins}: skips {committed - ledger} records", to_do, committed - ledger)
@@ -132,11 +132,9 @@ def _by_ledger(one: PartitionOffsets, stood: int, ledger: int) -> Verdict:
 
 def _outside(name: str, one: PartitionOffsets, policy: StartPolicy, records: int, what: str) -> Verdict:
     """The offset that counts lies outside the log."""
-    begins = {"earliest": f"begins at {one.log_begins}", "latest": f"begins at {one.log_ends}", "error": "stops"}[
-        policy
-    ]
+    places = {"earliest": f"begins at {one.log_begins}", "latest": f"begins at {one.log_ends}", "error": "stops"}
     to_do = what if policy != "error" else f"{what}; {_reset(one, 'earliest')} (or latest), or set kafka.out_of_range"
-    return Verdict(name, f"{begins}: kafka.out_of_range is {policy}", to_do, records)
+    return Verdict(name, f"{places[policy]}: kafka.out_of_range is {policy}", to_do, records)
 
 
 def _reset(one: PartitionOffsets, to: int | str) -> str:

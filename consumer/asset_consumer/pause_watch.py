@@ -23,7 +23,7 @@ class PauseWatch:
     def __init__(self, topics: Iterable[str]) -> None:
         self._topics = frozenset(topics)
         self._look_at = 0.0
-        self._asked_for = set[Lane]()
+        self._asked_for: set[Lane] = set()
         self._readable = True
         self.known: Pauses = {}
 
