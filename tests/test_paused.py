@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import requests
 from broker import Broker
 from consuming import FaultyRecorder, Feed, RunningConsumer, committed_offsets, eventually, holds_for
 from dagster import DagsterInstance
 from databases import Database
-from mock_cluster import Sent, produce
+from mock_cluster import MockCluster, Sent, produce
 from numbered import event, numbers
+from processes import START_S, Process, kafka_environment, two_topics
 
 from asset_consumer import pause_watch
 from asset_reporting.pause_store import PauseStore
@@ -245,3 +249,43 @@ def test_a_storage_without_tables_consumes(broker: Broker, topic: str) -> None:
         ) as consumer:
             eventually(lambda: numbers(lesser) == [0])
             assert paused(consumer) == {}
+
+
+@pytest.mark.heavy
+@pytest.mark.fault("operator's pause of a topic that two processes consume", "P1", "P2", "P7")
+def test_one_pause_is_seen_by_every_process_within_five_seconds_and_survives_restarts(
+    cluster: MockCluster, database: Database
+) -> None:
+    home = database.new_home()
+    environments = [kafka_environment(two_topics(cluster)), kafka_environment(cluster)]
+    ports = [environment["ASSET_BRIDGE_MANAGEMENT__PORT"] for environment in environments]
+
+    def shown() -> list[list[str]]:
+        documents = [requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5) for port in ports]
+        return [[document.json()["status"], *document.json()["paused"]] for document in documents]
+
+    with consume(home, environments[0]), consume(home, environments[1]):
+        command(home, environments[0], "pause", cluster.topic, "--reason", "schema migration", "--by", "anna")
+        eventually(lambda: shown() == [["ready", cluster.topic]] * 2, 5)
+        produce(cluster.bootstrap, cluster.topic, *(Sent(event(n), partition=n % 2) for n in range(10)))
+        assert holds_for(LONG_S, lambda: committed_offsets(cluster, 2) == [0, 0])
+    with consume(home, environments[0]), consume(home, environments[1]):
+        assert shown() == [["ready", cluster.topic]] * 2
+        command(home, environments[1], "resume", "--all")
+        eventually(lambda: committed_offsets(cluster, 2) == [5, 5])
+        eventually(lambda: shown() == [["ready"]] * 2)
+    assert sorted(numbers(database.open(home))) == list(range(10))
+
+
+@contextmanager
+def consume(home: Path, environment: dict[str, str]) -> Iterator[None]:
+    with Process("consume", home=home, environment=environment) as process:
+        process.line("asset-bridge ready")
+        yield
+        process.signal()
+        assert process.wait(20) == 0
+
+
+def command(home: Path, environment: dict[str, str], *arguments: str) -> None:
+    with Process(*arguments, home=home, environment=environment) as process:
+        assert process.wait(START_S) == 0, process.err
