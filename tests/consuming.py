@@ -28,6 +28,7 @@ from asset_reporting.outcomes import Outcome, Unavailable
 if TYPE_CHECKING:
     from asset_consumer.framed import FrameReader
     from asset_events import AssetEvent
+    from asset_reporting.pauses import Pauses
     from asset_reporting.recorder import GroupId, Positions, Progress, Recorder
 
 TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
@@ -190,6 +191,7 @@ class RunningConsumer:
         delivery_timeout_ms: int = 2000,
         max_beat_age_s: float = 60,
         frames: FrameReader | None = None,
+        pauses: Callable[[str], Pauses] = lambda _: {},
         **options: Any,
     ) -> None:
         topics = options.setdefault("topics", {broker.topic: None})
@@ -210,6 +212,7 @@ class RunningConsumer:
             self._dead_letters,
             DeadLetterBudget(),
             frames,
+            pauses,
         )
         config = consumer_config(
             bootstrap_servers=broker.bootstrap,

@@ -82,7 +82,7 @@ def run_dev(
             addresses = Addresses(broker.bootstrap_servers, topic, kafka.dead_letter_topic_of(topic), url, ui)
             tour = threading.Thread(target=_tour, args=(addresses, stop, lines, show), daemon=True)
             tour.start()
-            run_consumer(settings, reporting, Health(), stop, lambda _: None)
+            run_consumer(settings, (reporting, workspace), Health(), stop, lambda _: None)
         server.stop(STOP_S)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asset_consumer.record import Record
     from asset_events import EventType
     from asset_reporting.outcomes import Recorded
+    from asset_reporting.pauses import Pause
 
 _log = logging.getLogger("asset_bridge.consumer")
 
@@ -129,6 +130,24 @@ def released(partition: str, reason: str) -> None:
     """One Kafka partition goes on."""
     text = "Kafka partition %s goes on."
     _log.info(text, partition, extra={"happening": "released", **_lane(partition), "reason": reason})
+
+
+def paused_by_operator(topic: str, pause: Pause) -> None:
+    """An operator has paused a topic, or has given another reason for it."""
+    fields = {"happening": "paused_by_operator", "topic": topic, **pause.as_dict()}
+    _log.info("Topic %s is paused by %s: %s.", topic, pause.by, pause.reason, extra=fields)
+
+
+def resumed_by_operator(topic: str, pause: Pause) -> None:
+    """An operator has ended a pause."""
+    fields = {"happening": "resumed_by_operator", "topic": topic, **pause.as_dict()}
+    _log.info("Topic %s goes on; it was paused by %s: %s.", topic, pause.by, pause.reason, extra=fields)
+
+
+def pauses_unreadable(reason: str) -> None:
+    """The database answers, and does not let us read what operators have paused."""
+    fields = {"happening": "pauses_unreadable", "reason": reason}
+    _log.warning("Operators' pauses cannot be read; what was paused before stays so: %s.", reason, extra=fields)
 
 
 def lane_stopped(partition: str, reason: str, *, offset: int | None, low: int, high: int) -> None:

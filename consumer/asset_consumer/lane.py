@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asset_consumer.dead_letter import Reason
     from asset_consumer.record import Record
     from asset_events import AssetEvent
+    from asset_reporting.pauses import Pause
 
 
 @dataclass(slots=True)
@@ -67,7 +68,10 @@ class Lane:
     """Why this lane waits, and until when."""
     stopped: str | None = None
     """Why nobody but an operator can set this lane going again."""
+    operator_pause: Pause | None = None
+    """Why an operator wants this lane left alone."""
     paused: bool = True
+    """Whether the client is told to fetch nothing for it, for whatever reason."""
     behind_since: float | None = None
     """Since when (epoch seconds) the log is known to go on behind the position while no record is at hand."""
 
@@ -87,7 +91,7 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether work may be taken from this lane now."""
-        return bool(self.pending) and (self.hold is None or self.hold.due)
+        return bool(self.pending) and self.operator_pause is None and (self.hold is None or self.hold.due)
 
     def begin(self, offset: int) -> None:
         """Set where the lane reads from and commits from."""

@@ -24,6 +24,7 @@ from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
 from asset_consumer.lane import Lane, share_out, waiting
 from asset_consumer.lane_metrics import LaneMetrics
 from asset_consumer.log_ends import LogEnds
+from asset_consumer.pause_watch import PauseWatch
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
@@ -32,6 +33,7 @@ from asset_consumer.statistics import Statistics
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting import metrics
 from asset_reporting.recorder import GroupId
+from asset_reporting.storage_errors import describe, is_misfit
 
 if TYPE_CHECKING:
     import threading
@@ -84,6 +86,7 @@ class ConsumerLoop:
         self._under_way: Future[Settlement] | None = None
         self._outage: Backoff | None = None
         self._group: GroupId | None = None
+        self._pauses = PauseWatch(road.options.topics)
         self._look_at = 0.0
         self._unusable: dict[str, str] = {}
 
@@ -116,6 +119,7 @@ class ConsumerLoop:
         self._brokers.look(self._consumer)
         self._log_ends.look(self._assignment.lanes.values())
         show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
+        self._health.note("paused", {topic: pause.as_dict() for topic, pause in sorted(self._pauses.known.items())})
 
     def _poll(self, timeout_s: float) -> None:
         """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
@@ -173,6 +177,8 @@ class ConsumerLoop:
         """Settle what is ready; during an outage one probe asks for all partitions, and then the batch is tried."""
         if self._outage is not None and not (self._outage.due and self._storage_answers(self._outage)):
             return
+        if not self._learn_pauses():
+            return
         work = self._collect()
         if not work:
             self._look_around()
@@ -185,6 +191,20 @@ class ConsumerLoop:
             self._under_way = None
         happenings.settled(sum(len(items) for _, items in work), time.perf_counter() - began)
         self._conclude(work, settlement)
+
+    def _learn_pauses(self) -> bool:
+        """Before a batch: what operators have paused since; False when the storage does not say."""
+        lanes = list(self._assignment.lanes.values())
+        if not self._pauses.due(lanes):
+            return True
+        try:
+            self._pauses.learn(self._on_worker(lambda: self._road.pauses(self._road.options.group_id)), lanes)
+        except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
+            if not is_misfit(error):
+                self._note_outage(describe(error))
+                return False
+            self._pauses.unreadable(describe(error), lanes)
+        return True
 
     def _collect(self) -> Work:
         return share_out(self._assignment.lanes.values(), self._batch_records)
@@ -251,7 +271,8 @@ class ConsumerLoop:
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""
         full = len(lane.pending) >= self._road.options.batch_max_records
-        return not lane.positioned or full or self._outage is not None or lane.hold is not None
+        held = self._outage is not None or lane.hold is not None or lane.operator_pause is not None
+        return not lane.positioned or full or held
 
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""

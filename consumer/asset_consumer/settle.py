@@ -20,11 +20,14 @@ from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, R
 from asset_reporting.recorder import GroupId, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asset_consumer.budget import DeadLetterBudget
     from asset_consumer.dead_letter_producer import DeadLetterProducer
     from asset_consumer.framed import FrameReader
     from asset_consumer.options import ConsumerOptions
     from asset_reporting.handlers import ReportingContext
+    from asset_reporting.pauses import Pauses
 
 Work: TypeAlias = list[tuple[Lane, list[Item]]]
 """The records taken from each lane, in their order."""
@@ -44,6 +47,8 @@ class Road:
     dead_letters: DeadLetterProducer
     budget: DeadLetterBudget
     frames: FrameReader | None = None
+    pauses: Callable[[str], Pauses] = lambda _: {}
+    """What operators have paused for a group; asked on the worker thread, raises what the storage raises."""
 
     def __post_init__(self) -> None:
         """Refuse a road on which framed records would wait for nobody."""

@@ -1,4 +1,4 @@
-"""The two small tables of ours in Dagster's database: the offset ledger and the idempotency keys."""
+"""The small tables of ours in Dagster's database: the offset ledger, the idempotency keys, and operators' pauses."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ IDEMPOTENCY_KEYS = db.Table(
     db.Column("recorded_at", db.BigInteger, nullable=False, index=True),  # epoch seconds
 )
 """Keys of events that are recorded: `fingerprint` tells a repetition from another event under the same key."""
+
+PAUSES = db.Table(
+    "asset_bridge_pauses",
+    db.MetaData(),  # apart: made by the first pause, so that a consumer needs no right to make it
+    db.Column("group_id", db.String(255), primary_key=True),
+    db.Column("topic", db.String(255), primary_key=True),
+    db.Column("reason", db.String(200), nullable=False),
+    db.Column("paused_by", db.String(100), nullable=False),
+    db.Column("since", db.BigInteger, nullable=False),  # epoch seconds
+)
+"""Topics that an operator keeps a group from consuming. No cluster: a pause must be possible while Kafka is down, when
+nobody can ask for the cluster's name."""

@@ -37,7 +37,7 @@ def choose_recorder(instance: DagsterInstance, key_retention_s: float = RETENTIO
 
 def _best_recorder(instance: DagsterInstance, key_retention_s: float) -> Recorder:
     storage = instance.event_log_storage
-    if type(storage).__name__ not in _TRANSACTIONAL:
+    if not keeps_tables(storage):
         return _public(instance, f"{type(storage).__name__} has no transactions that we know")
     try:
         self_test(storage)
@@ -52,6 +52,11 @@ def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:
     return PublicRecorder(instance, reason)
 
 
+def keeps_tables(storage: object) -> bool:
+    """Whether an event log storage is one whose database can hold tables of ours."""
+    return type(storage).__name__ in _TRANSACTIONAL
+
+
 def recorder_facts(recorder: Recorder) -> dict[str, str]:
     """Which recorder is in use, for the readiness document, and why it is not the best one."""
     facts = {"name": recorder.name, "guarantee": recorder.guarantee}
@@ -61,7 +66,7 @@ def recorder_facts(recorder: Recorder) -> dict[str, str]:
 def read_ledger(instance: DagsterInstance, group: GroupId) -> Positions:
     """Where each partition of a group stands, without choosing a recorder or making its tables; empty if nowhere."""
     storage: Any = instance.event_log_storage
-    if type(storage).__name__ not in _TRANSACTIONAL:
+    if not keeps_tables(storage):
         return {}
     with storage.index_connection() as connection:
         return ledger.read(connection, group) if db.inspect(connection).has_table(OFFSETS.name) else {}
