@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
+from asset_consumer.record_span import about
 from asset_reporting import metrics
 from asset_reporting.happenings import event_failed, event_recorded, event_rejected
 from asset_reporting.storage_errors import describe
@@ -31,8 +32,9 @@ _A_PERSON_MUST_ACT = ("internal", "dlq.too_large", "registry: HTTP 401", "regist
 
 def recorded(item: Item, recorded: Sequence[Recorded]) -> None:
     """A record's events are in Dagster."""
-    for event, outcome in zip(item.events, recorded, strict=True):
-        event_recorded("kafka", event, outcome.event_id)
+    with about(item):
+        for event, outcome in zip(item.events, recorded, strict=True):
+            event_recorded("kafka", event, outcome.event_id)
 
 
 def dead_lettered(items: Sequence[Item]) -> None:
@@ -43,12 +45,14 @@ def dead_lettered(items: Sequence[Item]) -> None:
         _log.warning("%s records were dead-lettered.", codes.total(), extra=fields)
     for item in items:
         if item.reason is not None:
-            event_rejected("kafka", item.record.identity, _event_type(item), item.reason.errors)
+            with about(item):
+                event_rejected("kafka", item.record.identity, _event_type(item), item.reason.errors)
 
 
 def isolated(item: Item, reason: str) -> None:
     """A record is given up to the dead letters for an unforeseen failure of its own, which is a defect of ours."""
-    event_failed("kafka", item.record.identity, _event_type(item), reason)
+    with about(item):
+        event_failed("kafka", item.record.identity, _event_type(item), reason)
 
 
 def assigned(partitions: list[str], added: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import Consumer, KafkaException
 
-from asset_consumer import happenings
+from asset_consumer import happenings, record_span
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
 from asset_consumer.classify import classify
@@ -27,6 +27,7 @@ from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, settle
 from asset_consumer.topic_ids import TopicIds
+from asset_reporting import tracing
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -125,7 +126,10 @@ class ConsumerLoop:
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
             self._brokers.heard(message.topic())
-            lane.add(classify(self._road.options, Record.from_message(message)))
+            began_ns = tracing.clock()
+            item = classify(self._road.options, Record.from_message(message))
+            if lane.add(item) and began_ns:
+                record_span.begin(item, began_ns, self._road.options.group_id)
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
@@ -214,7 +218,8 @@ class ConsumerLoop:
                 lane.restart()
             else:
                 obstacle = settlement.obstacles.get(lane)
-                hold_or_release(lane, obstacle.reason if obstacle else None)
+                with record_span.about(obstacle.item if obstacle else None):
+                    hold_or_release(lane, obstacle.reason if obstacle else None)
 
     def _note_outage(self, reason: str | None) -> None:
         """Begin, prolong or end the one outage that holds all partitions."""
