@@ -9,4 +9,4 @@ class TracingSettings(Section):
     """Whether spans are made. Needs the extra `tracing`; where they go, the standard variables `OTEL_…` say."""
 
     enabled: bool = False
-    """Whether spans are made, and sent by OTLP to where `OTEL_EXPORTER_OTLP_ENDPOINT` says ([tracing](tracing.md))."""
+    """Whether spans are made, and sent to the OpenTelemetry collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names."""

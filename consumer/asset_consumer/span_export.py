@@ -31,6 +31,10 @@ FLUSH_S = 3.0
 QUIET_S = 60.0
 """At most one line in so many seconds, whatever OpenTelemetry has to say."""
 
+QUEUE_SPANS = 8192
+"""How many spans may wait: a batch of 1,000 records makes 3,000 at once, and the SDK's own queue holds 2,048."""
+
+_QUEUE_VARIABLE = "OTEL_BSP_MAX_QUEUE_SIZE"
 _PROTOCOL = "http/protobuf"
 _PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
@@ -92,7 +96,8 @@ def _provider() -> TracerProvider:
         if str(resource.attributes["service.name"]).startswith("unknown_service"):  # the SDK's word for no name
             resource = resource.merge(Resource({"service.name": SERVICE}))
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        queue = None if _QUEUE_VARIABLE in os.environ else QUEUE_SPANS
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=queue))
     except (OSError, ValueError) as error:
         raise _problem(f"the variables OTEL_… cannot be used ({type(error).__name__})") from None
     return provider
