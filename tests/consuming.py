@@ -185,7 +185,7 @@ class RunningConsumer:
     def __init__(
         self,
         broker: Broker,
-        recorder: Recorder,
+        recorder: Recorder | ReportingContext,
         *,
         librdkafka: Mapping[str, str] | None = None,
         delivery_timeout_ms: int = 2000,
@@ -208,7 +208,7 @@ class RunningConsumer:
         )
         road = Road(
             ConsumerOptions(group_id=broker.group, schema_registry=frames is not None, **options),
-            ReportingContext(recorder),
+            recorder if isinstance(recorder, ReportingContext) else ReportingContext(recorder),
             self._dead_letters,
             DeadLetterBudget(),
             frames,

@@ -24,10 +24,12 @@ from asset_consumer import backoff, log_ends
 from asset_consumer.lane import Item, Lane
 from asset_consumer.lane_metrics import LaneMetrics, pause_of
 from asset_consumer.log_ends import LogEnds
+from asset_consumer.outage import Outage
 from asset_consumer.record import Record
 from asset_consumer.statistics import Statistics, snapshot
 from asset_reporting import metrics
 from asset_reporting.app import create_management_app
+from asset_reporting.pauses import Pause
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
@@ -139,7 +141,7 @@ def told_of(lane: Lane, end: int | None) -> dict[str, float]:
     ends = LogEnds(SimpleNamespace(list_offsets=lambda asked, **_: dict.fromkeys(asked, answer)))  # type: ignore[arg-type] # asked once
     for _ in ("asks", "takes the answer"):
         ends.look([lane])
-    told = LaneMetrics({("events", 0): lane}, ends, Statistics(), outage=lambda: False)()
+    told = LaneMetrics({("events", 0): lane}, ends, Statistics(), Outage())()
     return {live.name: value for live, labels, value in told if labels == ("events", "0")}
 
 
@@ -167,6 +169,8 @@ def test_what_needs_a_person_is_told_before_an_outage() -> None:
     waiting = lane(None)
     assert pause_of(waiting, outage=False) is None
     assert pause_of(waiting, outage=True) == "outage"
+    waiting.operator_pause = Pause("migration", "anna", 0)
+    assert pause_of(waiting, outage=True) == "operator"
     waiting.stopped = "offset.missing"
     assert pause_of(waiting, outage=True) == "stopped"
 

@@ -18,6 +18,7 @@ from asset_consumer.options import ConsumerOptions
 from asset_consumer.registry_client import open_schema_registry
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.settle import Road
+from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
 from asset_consumer.topic_check import wait_for_topics
 from asset_reporting.app import create_management_app
@@ -60,7 +61,7 @@ def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], No
     management = HttpServer(create_management_app(health), settings.management.host, settings.management.port)
     management.start()
     try:
-        with open_reporting(settings, stop) as opened:
+        with open_tracing(settings), open_reporting(settings, stop) as opened:
             wait_for_topics(settings, health, stop)
             run_consumer(settings, opened, health, stop, ready)
     except Stopped:

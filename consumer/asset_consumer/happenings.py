@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
+from asset_consumer.record_span import about
 from asset_reporting import metrics
 from asset_reporting.happenings import event_recorded, event_rejected
 from asset_reporting.storage_errors import describe
@@ -40,8 +41,9 @@ def consumed(topics: Iterable[str]) -> None:
 def recorded(item: Item, recorded: Sequence[Recorded]) -> None:
     """A record's events are in Dagster."""
     at = _at(item.record)
-    for event, outcome in zip(item.events, recorded, strict=True):
-        event_recorded("kafka", event, outcome.event_id, replayed=outcome.replayed, at=at)
+    with about(item):
+        for event, outcome in zip(item.events, recorded, strict=True):
+            event_recorded("kafka", event, outcome.event_id, replayed=outcome.replayed, at=at)
 
 
 def settled(records: int, seconds: float) -> None:
@@ -62,7 +64,8 @@ def dead_lettered(items: Sequence[Item]) -> None:
     for item in items:
         if item.reason is not None:
             at = _at(item.record)
-            event_rejected("kafka", item.record.identity, _event_type(item), item.reason.errors, at=at)
+            with about(item):
+                event_rejected("kafka", item.record.identity, _event_type(item), item.reason.errors, at=at)
 
 
 def dead_letter_refused(topic: str, reason: str) -> None:
@@ -81,7 +84,8 @@ def isolated(item: Item, reason: str) -> None:
         "reason": reason,
         **_at(item.record),
     }
-    _log.error("An event could not be processed: %s.", reason, extra=fields)
+    with about(item):
+        _log.error("An event could not be processed: %s.", reason, extra=fields)
 
 
 def assigned(partitions: list[str], added: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asset_consumer.backoff import Backoff
     from asset_consumer.dead_letter import Reason
     from asset_consumer.record import Record
+    from asset_consumer.record_span import RecordSpan
     from asset_events import AssetEvent
     from asset_reporting.pauses import Pause
 
@@ -35,6 +36,8 @@ class Item:
     done: bool = False
     unread: bool = False
     """Whether its value is framed and waits for a schema registry, which only the worker thread may ask."""
+    trace: RecordSpan | None = None
+    """Its span, while tracing is on."""
 
     def become(self, read: Item) -> None:
         """Take what a reading of the same record has found."""
@@ -100,14 +103,23 @@ class Lane:
 
     def restart(self) -> None:
         """Forget everything: where this lane stands is to be asked again, and its records to be read again."""
+        self.give_back()
         self.pending.clear()
         self.position, self.positioned, self.hold = None, False, None
 
-    def add(self, item: Item) -> None:
+    def give_back(self) -> None:
+        """Say of all records that are open that they will be read again, here or by another consumer."""
+        for item in self.pending:
+            if item.trace is not None:
+                item.trace.give_back()
+
+    def add(self, item: Item) -> bool:
         """Take a record as it arrives; one that was handed out before (read again after a seek) is not taken twice."""
-        if self.positioned and item.record.offset >= self.fetched:
+        taken = self.positioned and item.record.offset >= self.fetched
+        if taken:
             self.pending.append(item)
             self.fetched = item.record.offset + 1
+        return taken
 
     def take(self, limit: int) -> list[Item]:
         """The first records, in order, without removing them: as many as have room, and one at least."""

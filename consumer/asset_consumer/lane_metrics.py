@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from asset_reporting import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from asset_consumer.lane import Lane
     from asset_consumer.log_ends import LogEnds
+    from asset_consumer.outage import Outage
     from asset_consumer.statistics import Statistics
     from asset_reporting.live_metrics import Sample
 
@@ -29,18 +30,16 @@ class LaneMetrics:
         lanes: Mapping[tuple[str, int], Lane],
         ends: LogEnds,
         statistics: Statistics,
-        *,
-        outage: Callable[[], bool],
+        outage: Outage,
     ) -> None:
-        """Take the owned lanes, where logs end, the client's statistics, and whether an outage holds all lanes now."""
+        """Take the owned lanes, where logs end, the client's statistics, and the outage that holds all lanes."""
         self._lanes, self._ends, self._statistics, self._outage = lanes, ends, statistics, outage
 
     def __call__(self) -> Iterator[Sample]:
         """Every sample that has a value now."""
         lanes = list(self._lanes.values())  # at once, as the loop's thread may add or drop some meanwhile
         yield metrics.ASSIGNED, (), len(lanes)
-        outage = self._outage()
-        paused = Counter(pause for lane in lanes if (pause := pause_of(lane, outage=outage)))
+        paused = Counter(pause for lane in lanes if (pause := pause_of(lane, outage=self._outage.on)))
         for pause in PAUSES:
             yield metrics.PAUSED, (pause,), paused[pause]
         for lane in lanes:
@@ -69,6 +68,8 @@ def pause_of(lane: Lane, *, outage: bool) -> Pause | None:
         return "stopped"
     if lane.hold is not None:
         return "held"
+    if lane.operator_pause is not None:
+        return "operator"
     return "outage" if outage else None
 
 

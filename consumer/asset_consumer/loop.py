@@ -14,33 +14,30 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import Consumer, KafkaException
 
-from asset_consumer import happenings
+from asset_consumer import happenings, record_span
 from asset_consumer.assignment import Assignment
-from asset_consumer.backoff import Backoff, held
-from asset_consumer.classify import classify
+from asset_consumer.backoff import Backoff
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
-from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
-from asset_consumer.lane import Lane, share_out, waiting
+from asset_consumer.in_band import BrokerWatch
+from asset_consumer.intake import Intake
+from asset_consumer.lane import Lane, share_out
 from asset_consumer.lane_metrics import LaneMetrics
 from asset_consumer.log_ends import LogEnds
+from asset_consumer.outage import Outage
 from asset_consumer.pause_watch import PauseWatch
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
-from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, settle
 from asset_consumer.statistics import Statistics
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting import metrics
 from asset_reporting.recorder import GroupId
-from asset_reporting.storage_errors import describe, is_misfit
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
     from typing import Any
-
-    from confluent_kafka import Message
 
     from asset_reporting.health import Health
 
@@ -82,9 +79,10 @@ class ConsumerLoop:
         self._log_ends = LogEnds(self._topic_ids.admin)
         self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
         self._assignment = Assignment(self._consumer, self._before_revoke)
+        self._intake = Intake(self._consumer, self._assignment, self._brokers, road.options)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
         self._under_way: Future[Settlement] | None = None
-        self._outage: Backoff | None = None
+        self._outage = Outage()
         self._group: GroupId | None = None
         self._pauses = PauseWatch(road.options.topics)
         self._look_at = 0.0
@@ -92,8 +90,7 @@ class ConsumerLoop:
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set, then leave the group; raises what ends the process."""
-        outage = lambda: self._outage is not None  # noqa: E731
-        told = LaneMetrics(self._assignment.lanes, self._log_ends, self._statistics, outage=outage)
+        told = LaneMetrics(self._assignment.lanes, self._log_ends, self._statistics, self._outage)
         metrics.LIVE.add(told)
         try:
             self._assignment.subscribe(list(self._road.options.topics))
@@ -108,7 +105,7 @@ class ConsumerLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        self._poll(0 if self._outage is None and self._collect() else POLL_S)
+        self._poll(0 if not self._outage.on and self._collect() else POLL_S)
         logs = self._brokers.without_missing(self._topic_ids.seen_on_the_way(self._road.options.topics))
         leave_old_logs(self._assignment.lanes.values(), logs)
         self._position()
@@ -118,36 +115,11 @@ class ConsumerLoop:
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
         self._log_ends.look(self._assignment.lanes.values())
-        show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
-        self._health.note("paused", {topic: pause.as_dict() for topic, pause in sorted(self._pauses.known.items())})
+        outage = self._outage.current
+        show_readiness(self._health, self._assignment, outage, self._brokers, self._unusable, pauses=self._pauses.known)
 
     def _poll(self, timeout_s: float) -> None:
-        """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
-        try:
-            first = self._consumer.poll(timeout_s)
-            if first is not None:
-                room = self._batch_records - 1 - waiting(self._assignment.lanes.values())
-                rest = self._consumer.consume(max(1, room), 0)
-                happenings.consumed(topic for message in (first, *rest) if (topic := self._take(message)))
-        except KafkaException as error:
-            if is_fatal(error.args[0]):
-                raise
-            happenings.client_refused("poll", error)
-            for lane in self._assignment.lanes.values():  # fetched records may be destroyed: read on from those taken
-                lane.positioned = False
-        self._brokers.raise_fatal()
-
-    def _take(self, message: Message) -> str | None:
-        """Take a record, or the error in place of one; return the topic of a record that is ours to work on."""
-        lane = self._assignment.find(message.topic(), message.partition())
-        error = message.error()
-        if error is not None:
-            handle_error(error, message.topic(), lane, self._brokers)
-        elif lane is not None:
-            self._brokers.heard(lane.topic)
-            lane.add(classify(self._road.options, Record.from_message(message)))
-            return lane.topic
-        return None
+        self._intake.poll(timeout_s, self._batch_records)
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
@@ -175,9 +147,13 @@ class ConsumerLoop:
 
     def _work(self) -> None:
         """Settle what is ready; during an outage one probe asks for all partitions, and then the batch is tried."""
-        if self._outage is not None and not (self._outage.due and self._storage_answers(self._outage)):
+        outage = self._outage.current
+        if outage is not None and not (outage.due and self._storage_answers(outage)):
             return
-        if not self._learn_pauses():
+        lanes, options = list(self._assignment.lanes.values()), self._road.options
+        unknown = self._pauses.look(lanes, lambda: self._on_worker(lambda: self._road.pauses(options.group_id)))
+        if unknown is not None:
+            self._outage.note(unknown)
             return
         work = self._collect()
         if not work:
@@ -192,20 +168,6 @@ class ConsumerLoop:
         happenings.settled(sum(len(items) for _, items in work), time.perf_counter() - began)
         self._conclude(work, settlement)
 
-    def _learn_pauses(self) -> bool:
-        """Before a batch: what operators have paused since; False when the storage does not say."""
-        lanes = list(self._assignment.lanes.values())
-        if not self._pauses.due(lanes):
-            return True
-        try:
-            self._pauses.learn(self._on_worker(lambda: self._road.pauses(self._road.options.group_id)), lanes)
-        except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
-            if not is_misfit(error):
-                self._note_outage(describe(error))
-                return False
-            self._pauses.unreadable(describe(error), lanes)
-        return True
-
     def _collect(self) -> Work:
         return share_out(self._assignment.lanes.values(), self._batch_records)
 
@@ -215,10 +177,10 @@ class ConsumerLoop:
 
     def _look_around(self) -> None:
         """With nothing to do: does the storage answer, and could a dead letter be written?"""
-        if self._outage is None and time.monotonic() < self._look_at:
+        if not self._outage.on and time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY_S
-        self._note_outage(self._on_worker(self._road.reporting.recorder.probe))
+        self._outage.note(self._on_worker(self._road.reporting.recorder.probe))
         topics = set(self._road.options.dead_letter_topics.values())
         self._unusable = self._on_worker(lambda: self._road.dead_letters.unusable(topics))
 
@@ -239,13 +201,14 @@ class ConsumerLoop:
             while not wait([future], timeout=0).done:
                 self._health.beat()
                 self._poll(POLL_S)
+                self._log_ends.look(self._assignment.lanes.values())
                 if time.monotonic() - began > SILENCE_S:
                     self._health.set("storage", ok=False, reason="the work under way has not come to an end for long")
         return future.result()
 
     def _conclude(self, work: Work, settlement: Settlement) -> None:
         """Move the positions, and remember what is in the way."""
-        self._note_outage(settlement.outage)
+        self._outage.note(settlement.outage)
         if settlement.fenced:
             happenings.fenced([lane.name for lane, _ in work])
         settlement.advance()
@@ -254,24 +217,13 @@ class ConsumerLoop:
                 lane.restart()
             else:
                 obstacle = settlement.obstacles.get(lane)
-                hold_or_release(lane, obstacle.reason if obstacle else None)
-
-    def _note_outage(self, reason: str | None) -> None:
-        """Begin, prolong or end the one outage that holds all partitions."""
-        if reason is None:
-            if self._outage is not None:
-                happenings.outage_over(self._outage.reason)
-            self._outage = None
-        elif self._outage is None:
-            self._outage = held(reason)
-            happenings.outage_began(reason)
-        else:
-            self._outage.again(reason)
+                with record_span.about(obstacle.item if obstacle else None):
+                    hold_or_release(lane, obstacle.reason if obstacle else None)
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""
         full = len(lane.pending) >= self._road.options.batch_max_records
-        held = self._outage is not None or lane.hold is not None or lane.operator_pause is not None
+        held = self._outage.on or lane.hold is not None or lane.operator_pause is not None
         return not lane.positioned or full or held
 
     def _before_revoke(self, lanes: list[Lane]) -> None:

@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from asset_consumer import happenings
+from asset_reporting.storage_errors import describe, is_misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from asset_consumer.lane import Lane
     from asset_reporting.pauses import Pauses
@@ -27,12 +28,26 @@ class PauseWatch:
         self._readable = True
         self.known: Pauses = {}
 
-    def due(self, lanes: Iterable[Lane]) -> bool:
-        """Whether to read them now: it is time, or a partition has come that may have been paused meanwhile."""
-        return time.monotonic() >= self._look_at or not self._asked_for.issuperset(lanes)
+    def look(self, lanes: list[Lane], read: Callable[[], Pauses]) -> str | None:
+        """Before a batch: read them when it is time, or a partition has come that may have been paused meanwhile.
 
-    def learn(self, pauses: Pauses, lanes: Iterable[Lane]) -> None:
-        """Take what was read, and let each lane know; `lanes` are those that there were before it was read."""
+        Returns why the storage does not say; then nothing may be recorded.
+        """
+        if time.monotonic() < self._look_at and self._asked_for.issuperset(lanes):
+            return None
+        try:
+            self._learn(read())
+        except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
+            if not is_misfit(error):
+                return describe(error)
+            self._unreadable(describe(error))
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._asked_for = set(lanes)  # those that there were before it was read
+        for lane in lanes:
+            lane.operator_pause = self.known.get(lane.topic)
+        return None
+
+    def _learn(self, pauses: Pauses) -> None:
         before, self.known = self.known, {topic: pauses[topic] for topic in self._topics & pauses.keys()}
         for topic in before.keys() - self.known.keys():
             happenings.resumed_by_operator(topic, before[topic])
@@ -40,17 +55,9 @@ class PauseWatch:
             if before.get(topic) != pause:
                 happenings.paused_by_operator(topic, pause)
         self._readable = True
-        self._show(lanes)
 
-    def unreadable(self, reason: str, lanes: Iterable[Lane]) -> None:
+    def _unreadable(self, reason: str) -> None:
         """Go on with what is known where the table denies itself, which no waiting ends."""
         if self._readable:
             happenings.pauses_unreadable(reason)
         self._readable = False
-        self._show(lanes)
-
-    def _show(self, lanes: Iterable[Lane]) -> None:
-        self._look_at = time.monotonic() + LOOK_EVERY_S
-        self._asked_for = set(lanes)
-        for lane in self._asked_for:
-            lane.operator_pause = self.known.get(lane.topic)

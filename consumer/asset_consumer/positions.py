@@ -116,6 +116,7 @@ def leave_old_logs(lanes: Iterable[Lane], logs: Mapping[str, str]) -> None:
     """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
     for lane in lanes:
         if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
+            lane.give_back()
             lane.pending.clear()
             lane.fetched = lane.position or 0  # where to read again, should the brokers then not tell identities
             lane.positioned = False

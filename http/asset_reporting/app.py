@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
+from asset_reporting import tracing
 from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.auth import LINEAGE_PATH, ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
@@ -33,9 +34,10 @@ from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.request_metrics import RequestMetrics
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
+from asset_reporting.traced_requests import TracedReporter, TracedRequests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
     from starlette.requests import Request
@@ -99,6 +101,9 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
     guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
+    outermost = []
+    if tracing.tracer() is not None:
+        reporter, outermost = TracedReporter(reporter, reporting.database), [Middleware(TracedRequests)]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -114,7 +119,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
     routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
-    app = _application(routes, guards, _SERVED, lifespan)
+    app = _application(routes, guards, _SERVED, lifespan, outermost)
     app.state.reporting = HttpReporting(
         reporter,
         DryRun(reporting.targets),
@@ -190,14 +195,18 @@ async def _beat(health: Health) -> None:
 
 
 def _application(
-    routes: list[BaseRoute], guards: list[Middleware], served: str, lifespan: Callable[[Starlette], Any] | None
+    routes: list[BaseRoute],
+    guards: list[Middleware],
+    served: str,
+    lifespan: Callable[[Starlette], Any] | None,
+    outermost: Sequence[Middleware] = (),
 ) -> Starlette:
     async def no_route(_: Request, error: Exception) -> Response:
         return _no_route(error, served)
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(RequestMetrics, routes=routes), Middleware(LastResort), *guards],
+        middleware=[Middleware(RequestMetrics, routes=routes), *outermost, Middleware(LastResort), *guards],
         exception_handlers={HTTPException: no_route},
         lifespan=lifespan,
     )

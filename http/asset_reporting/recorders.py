@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # By name: dagster-postgres is an extra and must not be imported to recognise its storage. Not their subclasses:
 # those may write elsewhere.
-_TRANSACTIONAL = {"PostgresEventLogStorage", "SqliteEventLogStorage"}
+_TRANSACTIONAL = {"PostgresEventLogStorage": "postgresql", "SqliteEventLogStorage": "sqlite"}
 
 _log = logging.getLogger("asset_bridge.storage")
 
@@ -61,6 +61,11 @@ def recorder_facts(recorder: Recorder) -> dict[str, str]:
     """Which recorder is in use, for the readiness document, and why it is not the best one."""
     facts = {"name": recorder.name, "guarantee": recorder.guarantee}
     return facts if recorder.shortcoming is None else facts | {"reason": recorder.shortcoming}
+
+
+def database_of(instance: DagsterInstance) -> str | None:
+    """What kind of database the event log is in, where it is one of those that we know."""
+    return _TRANSACTIONAL.get(type(instance.event_log_storage).__name__)
 
 
 def read_ledger(instance: DagsterInstance, group: GroupId) -> Positions:
