@@ -160,7 +160,8 @@ def test_a_topic_that_is_no_input_any_more_can_still_be_resumed(
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Run one command line in this process: exit code, stdout, stderr."""
     code = run(arguments)
-    return (code, *capsys.readouterr())
+    out, err = capsys.readouterr()
+    return code, out, err
 
 
 def test_the_table_holds_what_is_allowed() -> None:

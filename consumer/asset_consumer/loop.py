@@ -29,7 +29,6 @@ from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, settle
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId
-from asset_reporting.storage_errors import describe, is_misfit
 
 if TYPE_CHECKING:
     import threading
@@ -75,7 +74,7 @@ class ConsumerLoop:
         self._under_way: Future[Settlement] | None = None
         self._outage: Backoff | None = None
         self._group: GroupId | None = None
-        self._pauses = PauseWatch(road.options.topics)
+        self._pauses = PauseWatch(road, health, self._on_worker)
         self._look_at = 0.0
         self._unusable: dict[str, str] = {}
 
@@ -103,7 +102,6 @@ class ConsumerLoop:
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
         show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
-        self._health.note("paused", {topic: pause.as_dict() for topic, pause in sorted(self._pauses.known.items())})
 
     def _poll(self, timeout_s: float) -> None:
         """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
@@ -124,8 +122,7 @@ class ConsumerLoop:
 
     def _take(self, message: Message) -> None:
         lane = self._assignment.find(message.topic(), message.partition())
-        error = message.error()
-        if error is not None:
+        if (error := message.error()) is not None:
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
             self._brokers.heard(message.topic())
@@ -159,7 +156,7 @@ class ConsumerLoop:
         """Settle what is ready; during an outage one probe asks for all partitions, and then the batch is tried."""
         if self._outage is not None and not (self._outage.due and self._storage_answers(self._outage)):
             return
-        if not self._learn_pauses():
+        if not self._pauses.look(self._assignment.lanes.values(), self._note_outage):
             return
         work = self._collect()
         if not work:
@@ -171,20 +168,6 @@ class ConsumerLoop:
         finally:
             self._under_way = None
         self._conclude(work, settlement)
-
-    def _learn_pauses(self) -> bool:
-        """Before a batch: what operators have paused since; False when the storage does not say."""
-        lanes = list(self._assignment.lanes.values())
-        if not self._pauses.due(lanes):
-            return True
-        try:
-            self._pauses.learn(self._on_worker(lambda: self._road.pauses(self._road.options.group_id)), lanes)
-        except Exception as error:  # noqa: BLE001 # whatever the storage raises, it is asked again
-            if not is_misfit(error):
-                self._note_outage(describe(error))
-                return False
-            self._pauses.unreadable(describe(error), lanes)
-        return True
 
     def _collect(self) -> Work:
         return share_out(self._assignment.lanes.values(), self._batch_records)
@@ -203,8 +186,7 @@ class ConsumerLoop:
         self._unusable = self._on_worker(lambda: self._road.dead_letters.unusable(topics))
 
     def _storage_answers(self, outage: Backoff) -> bool:
-        reason = self._on_worker(self._road.reporting.recorder.probe)
-        if reason is not None:
+        if (reason := self._on_worker(self._road.reporting.recorder.probe)) is not None:
             outage.again(reason)
         return reason is None
 
@@ -250,9 +232,7 @@ class ConsumerLoop:
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""
-        full = len(lane.pending) >= self._road.options.batch_max_records
-        held = self._outage is not None or lane.hold is not None or lane.operator_pause is not None
-        return not lane.positioned or full or held
+        return lane.waits or self._outage is not None or len(lane.pending) >= self._road.options.batch_max_records
 
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
@@ -264,8 +244,7 @@ class ConsumerLoop:
 
     def _close(self) -> None:
         """Leave the group; the caller bounds how long this may take, since a dead broker makes it wait."""
-        lanes = list(self._assignment.lanes.values())
-        self._before_revoke(lanes)
+        self._before_revoke(list(self._assignment.lanes.values()))
         self._consumer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
         happenings.left_group()
