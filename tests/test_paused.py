@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ from broker import Broker
 from consuming import FaultyRecorder, Feed, RunningConsumer, committed_offsets, eventually, holds_for
 from dagster import DagsterInstance
 from databases import Database
+from forked import Forked
 from mock_cluster import MockCluster, Sent, produce
 from numbered import event, numbers
-from processes import START_S, Process, kafka_environment, two_topics
+from processes import kafka_environment, two_topics
 
 from asset_consumer import pause_watch
 from asset_reporting.pause_store import PauseStore
@@ -252,23 +253,27 @@ def test_a_storage_without_tables_consumes(broker: Broker, topic: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.fault("operator's pause of a topic that two processes consume", "P1", "P2", "P7")
-def test_one_pause_is_seen_by_every_process_and_survives_restarts(cluster: MockCluster, database: Database) -> None:
+def test_one_pause_is_seen_by_every_process_and_outlives_them(cluster: MockCluster, database: Database) -> None:
     home = database.new_home()
-    environments = [kafka_environment(two_topics(cluster)), kafka_environment(cluster)]
-    ports = [environment["ASSET_BRIDGE_MANAGEMENT__PORT"] for environment in environments]
+    session = cluster.quick_group()
+    librdkafka = {
+        f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name.replace('.', '_').upper()}": value for name, value in session.items()
+    }
+    two_topics(cluster)
+    environments = [kafka_environment(cluster, **librdkafka) for _ in range(2)]
 
     def shown() -> list[list[str]]:
-        documents = [requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5) for port in ports]
-        return [[document.json()["status"], *document.json()["paused"]] for document in documents]
+        ports = [environment["ASSET_BRIDGE_MANAGEMENT__PORT"] for environment in environments]
+        documents = [requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).json() for port in ports]
+        return [[document["status"], *document["paused"]] for document in documents]
 
-    with consume(home, environments[0]), consume(home, environments[1]):
+    with running(home, environments):
         command(home, environments[0], "pause", cluster.topic, "--reason", "schema migration", "--by", "anna")
         eventually(lambda: shown() == [["ready", cluster.topic]] * 2)
         produce(cluster.bootstrap, cluster.topic, *(Sent(event(n), partition=n % 2) for n in range(10)))
         assert holds_for(LONG_S, lambda: committed_offsets(cluster, 2) == [0, 0])
-    with consume(home, environments[0]), consume(home, environments[1]):
-        assert shown() == [["ready", cluster.topic]] * 2
+    with running(home, environments):
+        eventually(lambda: shown() == [["ready", cluster.topic]] * 2)
         command(home, environments[1], "resume", "--all")
         eventually(lambda: committed_offsets(cluster, 2) == [5, 5])
         eventually(lambda: shown() == [["ready"]] * 2)
@@ -276,14 +281,21 @@ def test_one_pause_is_seen_by_every_process_and_survives_restarts(cluster: MockC
 
 
 @contextmanager
-def consume(home: Path, environment: dict[str, str]) -> Iterator[None]:
-    with Process("consume", home=home, environment=environment) as process:
-        process.line("asset-bridge ready")
+def running(home: Path, environments: list[dict[str, str]]) -> Iterator[None]:
+    """Consumers as processes, which share the partitions and are stopped by a signal."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(Forked("consume", home=home, environment=environment)) for environment in environments
+        ]
+        for process in processes:
+            process.ready()
+        eventually(lambda: all(len(process.owned) == 1 for process in processes))
         yield
-        process.signal()
-        assert process.wait(20) == 0
+        for process in processes:
+            process.signal()
+        assert [process.wait() for process in processes] == [0, 0]
 
 
 def command(home: Path, environment: dict[str, str], *arguments: str) -> None:
-    with Process(*arguments, home=home, environment=environment) as process:
-        assert process.wait(START_S) == 0, process.err
+    with Forked(*arguments, home=home, environment=environment) as process:
+        assert process.wait() == 0, process.err

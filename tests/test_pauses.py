@@ -148,6 +148,12 @@ def test_what_a_command_refuses_is_one_line_and_code_78(
     assert problem in err
 
 
+@pytest.mark.parametrize("command", ["pause", "pauses", "resume"])
+def test_each_command_has_help_of_its_own(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, _ = said(capsys, command, "--help")
+    assert (code, out.splitlines()[0].split("[")[0]) == (0, f"Usage: asset-bridge {command} ")
+
+
 @pytest.mark.usefixtures("_settings")
 def test_a_topic_that_is_no_input_any_more_can_still_be_resumed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -160,7 +166,8 @@ def test_a_topic_that_is_no_input_any_more_can_still_be_resumed(
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Run one command line in this process: exit code, stdout, stderr."""
     code = run(arguments)
-    return (code, *capsys.readouterr())
+    out, err = capsys.readouterr()
+    return code, out, err
 
 
 def test_the_table_holds_what_is_allowed() -> None:

@@ -91,7 +91,7 @@ def open_pauses() -> Generator[PauseStore]:
         except Exception as error:
             if classify(error) != "unavailable":
                 raise
-            raise PauseError(f"Dagster's storage does not answer: {describe(error)}") from error
+            raise PauseError(f"Dagster's storage did not do it: {describe(error)}") from error
 
 
 def _when_available(build: Callable[[], T], stop: threading.Event) -> T:

@@ -96,6 +96,11 @@ class Lane:
         """Whether work may be taken from this lane now."""
         return bool(self.pending) and self.operator_pause is None and (self.hold is None or self.hold.due)
 
+    @property
+    def waits(self) -> bool:
+        """Whether no more records are wanted, for a reason of this lane's own."""
+        return not self.positioned or self.hold is not None or self.operator_pause is not None
+
     def begin(self, offset: int) -> None:
         """Set where the lane reads from and commits from."""
         self.position = self.fetched = offset

@@ -84,7 +84,7 @@ class ConsumerLoop:
         self._under_way: Future[Settlement] | None = None
         self._outage = Outage()
         self._group: GroupId | None = None
-        self._pauses = PauseWatch(road.options.topics)
+        self._pauses = PauseWatch(road, health, self._on_worker)
         self._look_at = 0.0
         self._unusable: dict[str, str] = {}
 
@@ -115,8 +115,7 @@ class ConsumerLoop:
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
         self._log_ends.look(self._assignment.lanes.values())
-        outage = self._outage.current
-        show_readiness(self._health, self._assignment, outage, self._brokers, self._unusable, pauses=self._pauses.known)
+        show_readiness(self._health, self._assignment, self._outage.current, self._brokers, self._unusable)
 
     def _poll(self, timeout_s: float) -> None:
         self._intake.poll(timeout_s, self._batch_records)
@@ -150,10 +149,7 @@ class ConsumerLoop:
         outage = self._outage.current
         if outage is not None and not (outage.due and self._storage_answers(outage)):
             return
-        lanes, options = list(self._assignment.lanes.values()), self._road.options
-        unknown = self._pauses.look(lanes, lambda: self._on_worker(lambda: self._road.pauses(options.group_id)))
-        if unknown is not None:
-            self._outage.note(unknown)
+        if not self._pauses.look(self._assignment.lanes.values(), self._outage.note):
             return
         work = self._collect()
         if not work:
@@ -185,8 +181,7 @@ class ConsumerLoop:
         self._unusable = self._on_worker(lambda: self._road.dead_letters.unusable(topics))
 
     def _storage_answers(self, outage: Backoff) -> bool:
-        reason = self._on_worker(self._road.reporting.recorder.probe)
-        if reason is not None:
+        if (reason := self._on_worker(self._road.reporting.recorder.probe)) is not None:
             outage.again(reason)
         return reason is None
 
@@ -222,9 +217,7 @@ class ConsumerLoop:
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""
-        full = len(lane.pending) >= self._road.options.batch_max_records
-        held = self._outage.on or lane.hold is not None or lane.operator_pause is not None
-        return not lane.positioned or full or held
+        return lane.waits or self._outage.on or len(lane.pending) >= self._road.options.batch_max_records
 
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
@@ -236,8 +229,7 @@ class ConsumerLoop:
 
     def _close(self) -> None:
         """Leave the group; the caller bounds how long this may take, since a dead broker makes it wait."""
-        lanes = list(self._assignment.lanes.values())
-        self._before_revoke(lanes)
+        self._before_revoke(list(self._assignment.lanes.values()))
         self._consumer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
         happenings.left_group()

@@ -11,17 +11,10 @@ if TYPE_CHECKING:
     from asset_consumer.backoff import Backoff
     from asset_consumer.in_band import BrokerWatch
     from asset_reporting.health import Health
-    from asset_reporting.pauses import Pauses
 
 
-def show_readiness(  # noqa: PLR0913 # what is known, each by itself
-    health: Health,
-    assignment: Assignment,
-    outage: Backoff | None,
-    brokers: BrokerWatch,
-    unusable: Mapping[str, str],
-    *,
-    pauses: Pauses,
+def show_readiness(
+    health: Health, assignment: Assignment, outage: Backoff | None, brokers: BrokerWatch, unusable: Mapping[str, str]
 ) -> None:
     """Set the loop's five conditions; an empty assignment is a healthy one, for a group larger than its partitions."""
     lanes = assignment.lanes.values()
@@ -35,7 +28,6 @@ def show_readiness(  # noqa: PLR0913 # what is known, each by itself
     _set_joined(health, "dead_letters", (f"{topic}: {why}" for topic, why in unusable.items()))
     _set_joined(health, "broker", (f"{topic or 'brokers'}: {name}" for topic, name in brokers.troubles.items()))
     health.note("assigned", len(lanes))
-    health.note("paused", {topic: pause.as_dict() for topic, pause in sorted(pauses.items())})
 
 
 def _set_joined(health: Health, name: str, reasons: Iterable[str]) -> None:
