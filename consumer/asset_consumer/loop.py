@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import Consumer, KafkaException
 
-from asset_consumer import happenings, record_span
+from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff, held
-from asset_consumer.classify import classify
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
@@ -25,9 +24,9 @@ from asset_consumer.lane import Lane, share_out, waiting
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
 from asset_consumer.record import Record
+from asset_consumer.record_span import read_into
 from asset_consumer.settle import Road, Settlement, Work, settle
 from asset_consumer.topic_ids import TopicIds
-from asset_reporting import tracing
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
@@ -126,10 +125,7 @@ class ConsumerLoop:
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
             self._brokers.heard(message.topic())
-            began_ns = tracing.clock()
-            item = classify(self._road.options, Record.from_message(message))
-            if lane.add(item) and began_ns:
-                record_span.begin(item, began_ns, self._road.options.group_id)
+            read_into(lane, self._road.options, Record.from_message(message))
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
@@ -217,9 +213,7 @@ class ConsumerLoop:
             if settlement.fenced:
                 lane.restart()
             else:
-                obstacle = settlement.obstacles.get(lane)
-                with record_span.about(obstacle.item if obstacle else None):
-                    hold_or_release(lane, obstacle.reason if obstacle else None)
+                hold_or_release(lane, settlement.obstacles.get(lane))
 
     def _note_outage(self, reason: str | None) -> None:
         """Begin, prolong or end the one outage that holds all partitions."""
