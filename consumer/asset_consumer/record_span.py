@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from asset_consumer.record import Record
     from asset_reporting.outcomes import Outcome
 
-_SYSTEM: Final = {"messaging.system": "kafka"}
 _NO_SPAN: Final = nullcontext()
 
 
@@ -95,7 +94,8 @@ def sent(items: Iterable[Item], topics: Mapping[str, str], began_ns: int) -> Non
     for item in items:
         if item.trace is not None:
             topic = topics[item.record.topic]
-            attributes = _SYSTEM | {
+            attributes = {
+                "messaging.system": "kafka",
                 "messaging.operation.name": "send",
                 "messaging.operation.type": "send",
                 "messaging.destination.name": topic,
@@ -139,7 +139,8 @@ def about(item: Item) -> AbstractContextManager[object]:
 
 
 def _about_record(record: Record, group_id: str) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = _SYSTEM | {
+    attributes: dict[str, AttributeValue] = {
+        "messaging.system": "kafka",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.destination.name": record.topic,

@@ -1,9 +1,9 @@
-"""What tracing costs: processor time per event of a Kafka drain on SQLite, with tracing off, on, and on for a twentieth.
+"""What tracing costs: processor time per event of a Kafka drain, with tracing off, on, and on for one in twenty.
 
     .venv/bin/python tests/benchmarks/tracing_cost.py [--rounds 5] [--events 10000] [--before FOLDER]
 
-FOLDER is a working tree of an older commit, to be measured as well. Processor time and not the rate, as it says the same on a
-machine that others use too; the rounds are interleaved, and the least of each counts.
+FOLDER is a working tree of an older commit, to be measured too. Processor time and not the rate, as it says the same
+on a machine that others use too; the rounds are interleaved, and the least of each counts.
 """
 
 from __future__ import annotations
@@ -11,45 +11,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))  # before the imports of what is there
 
 from benchmarks.contenders import bridge_drain  # noqa: E402
 from benchmarks.homes import sqlite  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from otlp_server import collector  # noqa: E402
 
 ON = {"ASSET_BRIDGE_TRACING__ENABLED": "true"}
 TWENTIETH = ON | {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.05"}
 SOURCES = ("schemas", "http", "consumer")
-
-
-@contextmanager
-def discarding_collector() -> Iterator[str]:
-    """Takes whatever is sent, and keeps nothing."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
 
 
 def main() -> None:
@@ -64,10 +37,10 @@ def main() -> None:
         older = os.pathsep.join(str(arguments.before.absolute() / name) for name in SOURCES)
         runs = {"before": {"PYTHONPATH": older}, **runs}
     cost_us: dict[str, list[float]] = {name: [] for name in runs}
-    with sqlite() as database, discarding_collector() as endpoint:
+    with sqlite() as database, collector() as taken:
         for _ in range(arguments.rounds):
             for name, environment in runs.items():
-                settings = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+                settings = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": taken.endpoint}
                 measured = bridge_drain(database.new_home(), arguments.events, settings)
                 cost_us[name].append(measured.cpu_s / measured.events * 1e6)
                 sys.stderr.write(f"{name}: {cost_us[name][-1]:.0f} µs per event\n")
