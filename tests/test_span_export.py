@@ -94,17 +94,19 @@ def test_what_the_library_says_is_one_line_without_texts(
 
 
 def test_a_silent_collector_holds_up_the_end_for_a_bounded_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(span_export, "FLUSH_S", 0.2)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
+    monkeypatch.setattr(span_export, "FLUSH_S", 0.1)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with open_tracing(ON):
             make_span()
             began = time.monotonic()
-        assert 0.1 < time.monotonic() - began < 2
-    for thread in threading.enumerate():  # what still waits must not speak into other tests
-        if thread.name == "flush-spans":
-            thread.join(20)
+        waited_s = time.monotonic() - began
+        flushing = [thread for thread in threading.enumerate() if thread.name == "flush-spans"]
+    assert waited_s >= span_export.FLUSH_S
+    assert flushing, "the last spans still wait, and the process goes on to its end"
+    for thread in flushing:  # what still waits must not speak into other tests
+        thread.join(20)
 
 
 @pytest.mark.heavy

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
-from asset_consumer import happenings, record_span
-from asset_consumer.classify import classify
+from asset_consumer import happenings
 from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
 from asset_consumer.lane import waiting
 from asset_consumer.record import Record
-from asset_reporting import tracing
+from asset_consumer.record_span import read_into
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -56,9 +55,6 @@ class Intake:
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
             self._brokers.heard(lane.topic)
-            began_ns = tracing.clock()
-            item = classify(self._options, Record.from_message(message))
-            if lane.add(item) and began_ns:
-                record_span.begin(item, began_ns, self._options.group_id)
+            read_into(lane, self._options, Record.from_message(message))
             return lane.topic
         return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import Consumer, KafkaException
 
-from asset_consumer import happenings, record_span
+from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
 from asset_consumer.backoff import Backoff
 from asset_consumer.commits import Commits, commit_metadata
@@ -211,9 +211,7 @@ class ConsumerLoop:
             if settlement.fenced:
                 lane.restart()
             else:
-                obstacle = settlement.obstacles.get(lane)
-                with record_span.about(obstacle.item if obstacle else None):
-                    hold_or_release(lane, obstacle.reason if obstacle else None)
+                hold_or_release(lane, settlement.obstacles.get(lane))
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind, use_span
 
+from asset_consumer.classify import classify
 from asset_reporting import tracing
 from asset_reporting.outcomes import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
     from opentelemetry.util.types import AttributeValue
 
-    from asset_consumer.lane import Item
+    from asset_consumer.lane import Item, Lane
+    from asset_consumer.options import ConsumerOptions
     from asset_consumer.record import Record
     from asset_reporting.outcomes import Outcome
 
-_SYSTEM: Final = {"messaging.system": "kafka"}
 _NO_SPAN: Final = nullcontext()
 
 
@@ -65,11 +66,16 @@ class RecordSpan:
             self.span.end()
 
 
-def begin(item: Item, began_ns: int, group_id: str) -> None:
-    """Begin the span of a record that was read since; nothing while tracing is off."""
-    tracer, record = tracing.tracer(), item.record
-    if tracer is None:
-        return
+def read_into(lane: Lane, options: ConsumerOptions, record: Record) -> None:
+    """Read a record into its lane, and begin its span while tracing is on; one that is not taken has none."""
+    began_ns = tracing.clock()
+    item = classify(options, record)
+    if lane.add(item) and began_ns and (tracer := tracing.tracer()) is not None:
+        _begin(tracer, item, began_ns, options.group_id)
+
+
+def _begin(tracer: Tracer, item: Item, began_ns: int, group_id: str) -> None:
+    record = item.record
     span = tracer.start_span(
         f"process {record.topic}",
         context=tracing.parent_of(record.headers),
@@ -88,7 +94,8 @@ def sent(items: Iterable[Item], topics: Mapping[str, str], began_ns: int) -> Non
     for item in items:
         if item.trace is not None:
             topic = topics[item.record.topic]
-            attributes = _SYSTEM | {
+            attributes = {
+                "messaging.system": "kafka",
                 "messaging.operation.name": "send",
                 "messaging.operation.type": "send",
                 "messaging.destination.name": topic,
@@ -124,15 +131,16 @@ def settled(items: Iterable[Item]) -> None:
             item.trace.settle(item)
 
 
-def about(item: Item | None) -> AbstractContextManager[object]:
+def about(item: Item) -> AbstractContextManager[object]:
     """Make a record's span the current one, so that the log lines about it name its trace."""
-    if item is None or item.trace is None:
+    if item.trace is None:
         return _NO_SPAN
     return use_span(item.trace.span, record_exception=False, set_status_on_exception=False)
 
 
 def _about_record(record: Record, group_id: str) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = _SYSTEM | {
+    attributes: dict[str, AttributeValue] = {
+        "messaging.system": "kafka",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.destination.name": record.topic,

@@ -5,6 +5,7 @@ Spans wait in a bounded queue that one thread empties: when the collector is dow
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import threading
@@ -80,17 +81,28 @@ def add_trace_ids(record: logging.LogRecord) -> bool:
     return True
 
 
-def _provider() -> TracerProvider:
+def check_usable() -> None:
+    """See whether spans could be sent.
+
+    Raises:
+        SettingsError: The extra `tracing` is not installed, or another protocol is asked for.
+    """
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 # an extra
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 # see above
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 # see above
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 # see above
+        importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ModuleNotFoundError:
         raise _problem("needs an extra: pip install 'dagster-asset-bridge[tracing]'") from None
     for name in _PROTOCOL_VARIABLES:
         if os.environ.get(name, _PROTOCOL) != _PROTOCOL:
             raise _problem(f"spans are sent by {_PROTOCOL} alone, and {name} says otherwise")
+
+
+def _provider() -> TracerProvider:
+    check_usable()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 # an extra
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 # see above
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 # see above
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 # see above
+
     try:
         resource = Resource.create({"service.version": version("dagster-asset-bridge")})
         if str(resource.attributes["service.name"]).startswith("unknown_service"):  # the SDK's word for no name
