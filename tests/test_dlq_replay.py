@@ -320,6 +320,8 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         ["replay", "--max", "0"],
         ["replay", "--rate", "0"],
         ["replay", "--on-failure", "drop"],
+        ["replay", "--to-topic", "events.dlq"],
+        ["replay", "--to-topic", "events.dlq.parking"],
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(world: LetterWorld, wrong: list[str]) -> None:

@@ -112,6 +112,8 @@ class ReplayPlan:
         if is_parking(letter.topic):
             return _left(letter, code or "parked.already", why or "It is parked already.")
         topic = parking_topic(letter.topic)
+        if topic in self._options.inputs:
+            return _left(letter, "parking.is_input", f"{topic} is read as input: a parked letter would come back.")
         found = self._partitions(topic)
         if isinstance(found, str):
             return _left(letter, "parking.unusable", f"{topic} cannot be written to: {found}.")
