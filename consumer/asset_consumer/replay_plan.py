@@ -96,7 +96,7 @@ class ReplayPlan:
         try:
             value = letter.record.value if options.patch is None else options.patch.apply(letter.record.value)
         except PatchError as error:
-            return _left(letter, "patch.failed", f"{error}.")
+            return _left(letter, "patch.failed", f"It cannot be patched: {error}.")
         patched = value != letter.record.value
         headers = replayed_headers(letter, options.by if patched else None)
         record = replace(letter.record, topic=topic, value=value, headers=headers)
