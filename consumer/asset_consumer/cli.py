@@ -36,6 +36,7 @@ _COMMANDS = {
     "pause": _Command("Let the consumer group leave topics alone, for a reason.", "kafka"),
     "pauses": _Command("Show what is paused, since when, by whom and why.", "kafka"),
     "resume": _Command("Let the consumer group go on with topics that were paused.", "kafka"),
+    "dlq": _Command("Look at dead letters, send them again, or park them.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
     "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),
@@ -102,7 +103,14 @@ def cli() -> None:
 
 _EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
 
-_MADE_FOR_OPERATORS = {"HttpServerError", "DeadLetterFatalError", "OffsetsError", "PauseError", "TopicReaderError"}
+_MADE_FOR_OPERATORS = {
+    "HttpServerError",
+    "DeadLetterFatalError",
+    "LetterFatesError",
+    "OffsetsError",
+    "PauseError",
+    "TopicReaderError",
+}
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
 
 

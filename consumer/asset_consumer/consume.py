@@ -135,14 +135,20 @@ def kafka_config(settings: Settings) -> dict[str, Any]:
     )
 
 
-def dead_letter_producer(settings: Settings) -> DeadLetterProducer:
-    """The producer of dead letters, from the settings."""
+def letter_config(settings: Settings) -> dict[str, Any]:
+    """The librdkafka configuration of whoever writes dead letters or sends them again, from the settings."""
     kafka = settings.kafka
-    config = producer_config(
+    return producer_config(
         bootstrap_servers=kafka.bootstrap_servers or "",
         client_id=kafka.client_id,
         passthrough=kafka.librdkafka_plain(),
     )
+
+
+def dead_letter_producer(settings: Settings) -> DeadLetterProducer:
+    """The producer of dead letters, from the settings."""
+    kafka = settings.kafka
+    config = letter_config(settings)
     return DeadLetterProducer(config, group=kafka.group_id, app=APP, connect=kafka.connect_error_headers)
 
 

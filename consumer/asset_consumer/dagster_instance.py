@@ -73,7 +73,7 @@ def open_ledger() -> Generator[Callable[[GroupId], Positions]]:
     Raises:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
     """
-    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+    with open_instance() as instance:
         yield lambda group: read_ledger(instance, group)
 
 
@@ -85,13 +85,24 @@ def open_pauses() -> Generator[PauseStore]:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
         PauseError: The storage went away inside, or cannot keep pauses.
     """
-    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+    with open_instance() as instance:
         try:
             yield PauseStore(instance)
         except Exception as error:
             if classify(error) != "unavailable":
                 raise
             raise PauseError(f"Dagster's storage did not do it: {describe(error)}") from error
+
+
+@contextmanager
+def open_instance() -> Generator[DagsterInstance]:
+    """Open the instance alone, for a command; waits for a database that is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used.
+    """
+    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+        yield instance
 
 
 def _when_available(build: Callable[[], T], stop: threading.Event) -> T:

@@ -14,6 +14,7 @@ from asset_consumer import happenings, record_span
 from asset_consumer.classify import classify, reason_of
 from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.lane import Item, Lane
+from asset_consumer.redriven import once
 from asset_events import ErrorDetail
 from asset_reporting import tracing
 from asset_reporting.handlers import report
@@ -158,13 +159,13 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     progress = _progress(group, work)
     batch = [(lane, item) for lane, items in work for item in items if not item.done]
     if batch:
-        began_ns, items = tracing.clock(), [item for _, item in batch]
-        results = _outcomes(road, items, progress)
+        began_ns = tracing.clock()
+        results = _outcomes(road, batch, progress)
         ended_ns = tracing.clock()
         for (lane, item), outcomes in zip(batch, results, strict=True):
             _apply(road, lane, item, outcomes, settlement)
         if began_ns:
-            record_span.reported(items, results, (began_ns, ended_ns), road.reporting.database)
+            record_span.reported([item for _, item in batch], results, (began_ns, ended_ns), road.reporting.database)
     else:
         _note(road.reporting.recorder.move(progress) if progress else None, settlement)
     if settlement.outage is not None or settlement.fenced:
@@ -175,12 +176,13 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     return any(_next_offset(items) > settlement.moved.get(lane, -1) for lane, items in free)
 
 
-def _outcomes(road: Road, items: list[Item], progress: list[Progress]) -> list[list[Outcome]]:
+def _outcomes(road: Road, batch: list[tuple[Lane, Item]], progress: list[Progress]) -> list[list[Outcome]]:
     """What became of each record's events."""
-    if any(item.failure for item in items):  # these come to an end first, as the offsets must not pass them
-        return [[Failed(item.failure)] if item.failure else [Again()] for item in items]
-    outcomes = iter(report(road.reporting, [event for item in items for event in item.events], progress))
-    return [list(islice(outcomes, len(item.events))) for item in items]
+    if any(item.failure for _, item in batch):  # these come to an end first, as the offsets must not pass them
+        return [[Failed(item.failure)] if item.failure else [Again()] for _, item in batch]
+    events = [event for lane, item in batch for event in once(lane.log or lane.topic, item)]
+    outcomes = iter(report(road.reporting, events, progress))
+    return [list(islice(outcomes, len(item.events))) for _, item in batch]
 
 
 def _apply(road: Road, lane: Lane, item: Item, outcomes: list[Outcome], settlement: Settlement) -> None:

@@ -1,10 +1,10 @@
-"""Read what a topic holds now, once, from outside every group: nothing is committed and no group has a new member."""
+"""Read what topics hold now, once, from outside every group: nothing is committed and no group has a new member."""
 
 from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,12 +13,18 @@ from asset_consumer.consume import kafka_config
 from asset_consumer.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from asset_consumer.settings import Settings
 
 BATCH_RECORDS = 500
 """Most records taken from the client at a time."""
+
+WAIT_S = 0.1
+"""How long the client waits for so many."""
+
+Ends: TypeAlias = dict[tuple[str, int], int]
+"""Where each Kafka partition ends for a reader."""
 
 
 class TopicReaderError(Exception):
@@ -36,48 +42,109 @@ def read_topic(settings: Settings, topic: str, last: int | None = None) -> Itera
     Raises:
         TopicReaderError: It is not there, must not be read, or nothing came for `kafka.admin_timeout_s`.
     """
+    return read_topics(settings, [topic], last)
+
+
+def read_topics(settings: Settings, topics: Iterable[str], last: int | None = None) -> Iterator[Record]:
+    """Like `read_topic`, for several: none is read further than it reached when the first record was asked for."""
     with _client(settings) as consumer:
-        ends = _assign(consumer, settings, topic, last)
-        heard = time.monotonic()
-        while ends:
-            messages = consumer.consume(BATCH_RECORDS, 0.5)
-            if messages:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > settings.kafka.admin_timeout_s:
-                raise TopicReaderError(f"the brokers gave no record of {topic} for {settings.kafka.admin_timeout_s} s")
-            for message in messages:
-                yield from _take(message, ends)
+        ends: Ends = {}
+        begins: list[TopicPartition] = []
+        for place, low, high in _extents(consumer, settings, topics):
+            begin = low if last is None else max(low, high - last)
+            if begin < high:
+                ends[place.topic, place.partition] = high
+                begins.append(TopicPartition(place.topic, place.partition, begin))
+        consumer.assign(begins)
+        yield from _records(consumer, settings, ends)
 
 
-def _take(message: Message, ends: dict[int, int]) -> Iterator[Record]:
+def read_record(settings: Settings, topic: str, partition: int, offset: int) -> Record | None:
+    """The committed record at one place; None when there is none, or it is gone.
+
+    Raises:
+        TopicReaderError: As `read_topic` does.
+    """
+    with _client(settings) as consumer:
+        for place, low, high in _extents(consumer, settings, [topic]):
+            if place.partition == partition and low <= offset < high:
+                consumer.assign([TopicPartition(topic, partition, offset)])
+                records = _records(consumer, settings, {(topic, partition): offset + 1})
+                return next((record for record in records if record.offset == offset), None)
+    return None
+
+
+def first_offsets(settings: Settings, topic: str) -> dict[int, int]:
+    """Where each partition of the topic begins now: what lay before is deleted.
+
+    Raises:
+        TopicReaderError: As `read_topic` does.
+    """
+    with _client(settings) as consumer:
+        return {place.partition: low for place, low, _ in _extents(consumer, settings, [topic])}
+
+
+def count_records(settings: Settings, topics: Iterable[str]) -> int:
+    """How many records the topics hold now, at most: a transaction's marks count too, and what compaction took.
+
+    Raises:
+        TopicReaderError: As `read_topic` does.
+    """
+    with _client(settings) as consumer:
+        return sum(high - low for _, low, high in _extents(consumer, settings, topics))
+
+
+def cluster_id(settings: Settings) -> str:
+    """What the brokers call their cluster; empty where they have no name for it.
+
+    Raises:
+        TopicReaderError: They do not answer.
+    """
+    topic, timeout = settings.kafka.topics[0].name, settings.kafka.admin_timeout_s
+    with _client(settings) as consumer:
+        return consumer.list_topics(topic, timeout=timeout).cluster_id or ""
+
+
+def _extents(
+    consumer: Consumer, settings: Settings, topics: Iterable[str]
+) -> Iterator[tuple[TopicPartition, int, int]]:
+    """Each partition, with where its log begins and ends."""
+    timeout = settings.kafka.admin_timeout_s
+    for topic in topics:
+        found = consumer.list_topics(topic, timeout=timeout).topics[topic]
+        if found.error is not None:
+            raise TopicReaderError(f"the topic {topic} cannot be looked at: {found.error.name()}")
+        for partition in sorted(found.partitions):
+            place = TopicPartition(topic, partition)
+            low, high = consumer.get_watermark_offsets(place, timeout=timeout)
+            yield place, low, high
+
+
+def _records(consumer: Consumer, settings: Settings, ends: Ends) -> Iterator[Record]:
+    """What the assigned partitions hold before their ends."""
+    heard = time.monotonic()
+    while ends:
+        messages = consumer.consume(BATCH_RECORDS, WAIT_S)
+        if not messages and time.monotonic() - heard > settings.kafka.admin_timeout_s:
+            topics = ", ".join(sorted({topic for topic, _ in ends}))
+            raise TopicReaderError(f"the brokers gave no record of {topics} for {settings.kafka.admin_timeout_s} s")
+        for message in messages:
+            yield from _take(message, ends)
+        if messages:
+            heard = time.monotonic()  # after whoever asked has worked on them
+
+
+def _take(message: Message, ends: Ends) -> Iterator[Record]:
     """The record of a message, if it lies before the end; a partition that has come to its end is done with."""
-    partition, offset, error = message.partition(), message.offset(), message.error()
+    place, offset, error = (message.topic() or "", message.partition() or 0), message.offset(), message.error()
     if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the public name of a code
         raise KafkaException(error)
-    if partition is None or offset is None or partition not in ends:
+    if offset is None or place not in ends:
         return
-    if error is None and offset < ends[partition]:
+    if error is None and offset < ends[place]:
         yield Record.from_message(message)
-    if error is not None or offset >= ends[partition] - 1:  # the last offsets may be a transaction's own marks
-        del ends[partition]
-
-
-def _assign(consumer: Consumer, settings: Settings, topic: str, last: int | None) -> dict[int, int]:
-    """Begin to read; return where each partition that holds anything ends."""
-    timeout = settings.kafka.admin_timeout_s
-    found = consumer.list_topics(topic, timeout=timeout).topics[topic]
-    if found.error is not None:
-        raise TopicReaderError(f"the topic {topic} cannot be looked at: {found.error.name()}")
-    ends: dict[int, int] = {}
-    begins: list[TopicPartition] = []
-    for partition in sorted(found.partitions):
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout)
-        begin = low if last is None else max(low, high - last)
-        if begin < high:
-            ends[partition] = high
-            begins.append(TopicPartition(topic, partition, begin))
-    consumer.assign(begins)
-    return ends
+    if error is not None or offset >= ends[place] - 1:  # the last offsets may be a transaction's own marks
+        del ends[place]
 
 
 @contextmanager

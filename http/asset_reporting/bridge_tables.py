@@ -1,10 +1,14 @@
-"""The small tables of ours in Dagster's database: the offset ledger, the idempotency keys, and operators' pauses."""
+"""The small tables of ours in Dagster's database: the recorder's two, operators' pauses, fates of dead letters."""
 
 from __future__ import annotations
 
 import sqlalchemy as db
 
 METADATA = db.MetaData()
+"""What the recorder needs, and makes at start."""
+
+LETTER_METADATA = db.MetaData()
+"""What is made when the first dead letter is worked: a recorder must not fail for the want of it."""
 
 OFFSETS = db.Table(
     "asset_bridge_offsets",
@@ -38,3 +42,22 @@ PAUSES = db.Table(
 )
 """Topics that an operator keeps a group from consuming. No cluster: a pause must be possible while Kafka is down, when
 nobody can ask for the cluster's name."""
+
+DEAD_LETTER_FATES = db.Table(
+    "asset_bridge_dead_letter_fates",
+    LETTER_METADATA,
+    db.Column("cluster_id", db.String(255), primary_key=True),
+    db.Column("topic", db.String(255), primary_key=True),  # the dead-letter topic
+    db.Column("partition", db.Integer, primary_key=True),
+    db.Column("offset", db.BigInteger, primary_key=True),
+    db.Column("written_ms", db.BigInteger, primary_key=True),
+    db.Column("fate", db.String(16), nullable=False),
+    db.Column("decided_at", db.BigInteger, nullable=False),  # epoch seconds
+    db.Column("decided_by", db.String(255), nullable=False),
+    db.Column("patched", db.Boolean, nullable=False),
+)
+"""What became of dead letters that somebody worked; a letter without a row is open.
+
+`written_ms` is the letter's own timestamp. A topic that was made anew has the same offsets and other letters, and not
+every broker tells one log from the other.
+"""

@@ -10,6 +10,7 @@ import sqlalchemy as db
 from asset_reporting import ledger, metrics
 from asset_reporting.bridge_tables import OFFSETS
 from asset_reporting.idempotency import RETENTION_S
+from asset_reporting.letter_fates import LetterFates
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import GroupId, Positions, Recorder
 from asset_reporting.self_test import SelfTestError, self_test
@@ -75,3 +76,9 @@ def read_ledger(instance: DagsterInstance, group: GroupId) -> Positions:
         return {}
     with storage.index_connection() as connection:
         return ledger.read(connection, group) if db.inspect(connection).has_table(OFFSETS.name) else {}
+
+
+def letter_fates(instance: DagsterInstance, cluster_id: str) -> LetterFates | None:
+    """What became of the dead letters of a Kafka cluster; None where the instance's storage cannot keep it."""
+    storage = instance.event_log_storage
+    return LetterFates(instance, cluster_id) if type(storage).__name__ in _TRANSACTIONAL else None
