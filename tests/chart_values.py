@@ -163,6 +163,16 @@ class Thresholds(Part):
     """Seconds of waiting for the writers' lock, of one transaction in a hundred."""
     too_slow: Annotated[Count, Field(alias="AssetBridgeTooSlow")] = 10000
     """Records behind, of one partition."""
+    stalled: Annotated[Count, Field(alias="AssetBridgeStalled")] = 120
+    """Seconds since the loop has turned last."""
+    records_old: Annotated[Count, Field(alias="AssetBridgeRecordsOld")] = 900
+    """Seconds that a record may wait."""
+    refuses_posts: Annotated[float, Field(alias="AssetBridgeRefusesPosts", gt=0, lt=1)] = 0.05
+    """Share of the posts that are answered 5xx."""
+    unauthorized: Annotated[Count, Field(alias="AssetBridgeUnauthorized")] = 50
+    """Requests refused for their key within a quarter of an hour."""
+    rebalances: Annotated[Count, Field(alias="AssetBridgeRebalances")] = 20
+    """Times within half an hour that consumers have given partitions away."""
 
 
 class Rules(Part):

@@ -28,6 +28,7 @@ from asset_reporting.outcomes import Outcome, Unavailable
 if TYPE_CHECKING:
     from asset_consumer.framed import FrameReader
     from asset_events import AssetEvent
+    from asset_reporting.pauses import Pauses
     from asset_reporting.recorder import GroupId, Positions, Progress, Recorder
 
 TOPIC, DEAD_LETTERS, GROUP = "events", "events.dlq", "bridge"
@@ -184,12 +185,13 @@ class RunningConsumer:
     def __init__(
         self,
         broker: Broker,
-        recorder: Recorder,
+        recorder: Recorder | ReportingContext,
         *,
         librdkafka: Mapping[str, str] | None = None,
         delivery_timeout_ms: int = 2000,
         max_beat_age_s: float = 60,
         frames: FrameReader | None = None,
+        pauses: Callable[[str], Pauses] = lambda _: {},
         **options: Any,
     ) -> None:
         topics = options.setdefault("topics", {broker.topic: None})
@@ -206,10 +208,11 @@ class RunningConsumer:
         )
         road = Road(
             ConsumerOptions(group_id=broker.group, schema_registry=frames is not None, **options),
-            ReportingContext(recorder),
+            recorder if isinstance(recorder, ReportingContext) else ReportingContext(recorder),
             self._dead_letters,
             DeadLetterBudget(),
             frames,
+            pauses,
         )
         config = consumer_config(
             bootstrap_servers=broker.bootstrap,

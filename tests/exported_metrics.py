@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from promql import parsed
 
 from asset_reporting import metrics
+from asset_reporting.live_metrics import Live
 
 TARGET = {"job", "instance", "namespace", "pod"}
 """Labels that Prometheus itself adds to whatever it scrapes; the latter two in Kubernetes."""
@@ -15,23 +16,39 @@ TARGET = {"job", "instance", "namespace", "pod"}
 FOREIGN = {"up": set[str](), "kafka_consumergroup_lag": {"consumergroup", "topic", "partition"}}
 """Series that others make: Prometheus, and kafka-exporter."""
 
-_SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
+
+def described() -> list[Live]:
+    """Every metric of ours, whether it is kept or computed at each scrape, as `asset_reporting.metrics` names it."""
+    kept = [
+        Live(
+            family.name + ("_total" if family.type == "counter" else ""),
+            family.documentation,
+            metric._labelnames,
+            family.type,  # type: ignore[arg-type] # a histogram, too
+        )
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+        for family in metric.describe()
+    ]
+    return [*kept, *(metric for metric in vars(metrics).values() if isinstance(metric, Live))]
 
 
 def exported() -> dict[str, set[str]]:
     """Every series that a process of ours exports, by name, with its own labels."""
-    labels = {
-        family.name: {*metric._labelnames}
-        for metric in vars(metrics).values()
-        if isinstance(metric, MetricWrapperBase)
-        for family in metric.describe()
+    standard = {
+        family.name + suffix: {label for sample in family.samples for label in sample.labels} - {"le"}
+        for family in metrics.REGISTRY.collect()
+        if not family.name.startswith("asset_bridge_")
+        for suffix in (["_total"] if family.type == "counter" else [""])
     }
-    series: dict[str, set[str]] = {}
-    for family in metrics.REGISTRY.collect():
-        own = labels.get(family.name, {label for sample in family.samples for label in sample.labels} - {"le"})
-        for suffix in _SUFFIXES.get(family.type, [""]):
-            series[family.name + suffix] = own | ({"le"} if suffix == "_bucket" else set())
-    return series
+    ours: dict[str, set[str]] = {}
+    for one in described():
+        if one.kind in {"gauge", "counter"}:
+            ours[one.name] = {*one.labelnames}
+        else:
+            ours |= {one.name + suffix: {*one.labelnames} for suffix in ("_sum", "_count")}
+            ours[f"{one.name}_bucket"] = {*one.labelnames, "le"}
+    return standard | ours
 
 
 def strangers(expression: str) -> list[str]:

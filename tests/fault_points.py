@@ -40,7 +40,7 @@ def _earlier_letters_arrived(producer: Any, _: object, index: int, __: object) -
 STEPS = {
     "joining": Step("asset_consumer.assignment:Assignment.subscribe"),
     "placing": Step("asset_reporting.transactional_recorder:TransactionalRecorder.place"),
-    "fetched": Step("asset_consumer.loop:classify"),
+    "fetched": Step("asset_consumer.record_span:classify"),
     "validated": Step("asset_consumer.loop:settle"),
     "some_letters_written": Step(
         "asset_consumer.dead_letter_producer:DeadLetterProducer._produce", when=_earlier_letters_arrived

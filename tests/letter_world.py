@@ -79,11 +79,18 @@ class LetterWorld:
 
 
 def open_world(
-    broker: Broker, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    broker: Broker,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    input_made: bool = False,
 ) -> LetterWorld:
     without_test_variables(monkeypatch)
     (home / "dagster.yaml").touch()
-    for topic in (broker.topic, broker.dead_letters, f"{broker.dead_letters}.parking"):
+    if not input_made:
+        broker.create_topic(broker.topic, 2)
+    for topic in (broker.dead_letters, f"{broker.dead_letters}.parking"):
         broker.create_topic(topic, 2)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", broker.bootstrap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -14,6 +15,7 @@ from confluent_kafka import KafkaError
 from consuming import eventually
 from letter_world import CHECK, GOOD, TYPE_MISSING, TYPELESS, UNKNOWN_ASSET, LetterWorld, failed, open_world
 from mock_cluster import PRODUCE, MockCluster, consume_all
+from real_broker import RealBroker
 
 from asset_consumer.dead_letter_headers import redrive_mark
 from asset_consumer.letter_sender import LetterSender
@@ -320,6 +322,8 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         ["replay", "--max", "0"],
         ["replay", "--rate", "0"],
         ["replay", "--on-failure", "drop"],
+        ["replay", "--to-topic", "events.dlq"],
+        ["replay", "--to-topic", "events.dlq.parking"],
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(world: LetterWorld, wrong: list[str]) -> None:
@@ -333,3 +337,31 @@ def test_acting_needs_a_dagster_instance(world: LetterWorld, monkeypatch: pytest
     code, _, err = world.dlq("replay", "--apply", "--all")
     assert (code, "DAGSTER_HOME" in err) == (78, True)
     assert world.dlq("replay")[0] == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.fault("dead letters sent again", "P1", "P2")
+def test_on_a_real_broker_a_letter_that_is_too_large_stays_and_the_others_arrive(
+    kafka: RealBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kafka.create_topic(kafka.topic, 2, {"max.message.bytes": "2000"})
+    world = open_world(kafka, tmp_path, monkeypatch, capsys, input_made=True)
+    headers = (("a", b"1"), ("a", None), ("b", b""))
+    small = [failed(described(200), offset) for offset in range(10, 40)]  # together they are too large, too
+    first, large, *others = world.write(failed(GOOD, 3, b"k", headers, at=1), failed(described(2000), 4), *small)
+
+    code, told = world.json("replay", "--apply", "--all", "--time", "original")
+
+    assert (code, results(told)) == (3, dict.fromkeys([first, *others], "replayed") | {large: "failed"})
+    assert world.places() == [large]
+    sent = world.arrived(31)
+    assert [record.value for record in sent if record.partition == 0] == [record.value for record in small]
+    (record,) = (record for record in sent if record.partition == 1)
+    mark = redrive_mark(f"{kafka.topic}/1/3", 1)
+    assert (record.key, record.value, record.headers) == (b"k", GOOD, headers + mark)
+    assert (record.timestamp_ms, record.timestamp_type) == (1_705_314_600_003, "CreateTime")
+
+
+def described(length: int) -> bytes:
+    """An event with so long a description, which cannot be compressed by much."""
+    return GOOD.removesuffix(b"}") + f', "description": "{os.urandom(length // 2).hex()}"}}'.encode()

@@ -10,7 +10,8 @@ import pytest
 
 from asset_events import ERROR_CODES, InvalidEventError, parse_event
 
-PAGE = (Path(__file__).parent.parent / "docs" / "errors.md").read_text("utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "errors.md").read_text("utf-8")
 ROW = re.compile(r"^\| `([a-z_.]+)` \| (\d+) \| (\S+) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
@@ -35,3 +36,11 @@ def test_example_answer_is_what_a_sender_gets() -> None:
         parse_event(b'{"asset_key": "a", "passed": true, "metdata": {}}', event_type="asset_check")
     assert answer["errors"] == [detail.as_dict() for detail in caught.value.errors]
     assert (answer["error"], answer["code"]) == (caught.value.errors[0].message, caught.value.code)
+
+
+def test_the_runbook_has_every_code_with_where_to_look_and_what_to_do() -> None:
+    runbook = (DOCS / "operate.md").read_text("utf-8").partition("\n## Error codes\n")[2]
+    parts = re.findall(r"^### `([a-z_.]+)`\n\n\* Look here first: (.+)\n\* Do this: (.+)$", runbook, re.MULTILINE)
+    assert [code for code, *_ in parts] == list(ERROR_CODES)
+    assert all(text.endswith(".") and len(text) > 30 for _, *texts in parts for text in texts)
+    assert runbook.count("### ") == len(parts)

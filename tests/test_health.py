@@ -93,3 +93,13 @@ def test_unready_is_never_dead() -> None:
     health.set("storage", ok=False, reason="down")
 
     assert health.alive
+
+
+def test_started_is_what_has_once_been_ready() -> None:
+    health = Health()
+    health.set("storage", ok=False, reason="waited for")
+    assert not health.started
+    health.set("storage", ok=True)
+    health.set("storage", ok=False, reason="gone again")
+    assert health.started
+    assert not health.ready

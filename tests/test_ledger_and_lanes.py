@@ -140,8 +140,8 @@ def test_an_exception_of_the_client_passes_no_record_that_waits_for_its_letter(
     cluster.create_topic(cluster.topic, 2)
     cluster.create_topic(cluster.dead_letters, 2)
     consumer = RunningConsumer(cluster, TransactionalRecorder(instance))
-    destroying: Any = Destroying(consumer._loop._consumer)
-    consumer._loop._consumer = destroying
+    destroying: Any = Destroying(consumer._loop._intake._consumer)
+    consumer._loop._intake._consumer = destroying
 
     with consumer:
         eventually(lambda: consumer.owned == 2)

@@ -259,8 +259,8 @@ def test_records_that_an_exception_of_the_client_destroyed_are_read_again(
 ) -> None:
     produce(broker.bootstrap, topic, *(event(n) for n in range(50)))
     consumer = RunningConsumer(broker, PublicRecorder(instance))
-    destroying: Any = Destroying(consumer._loop._consumer)
-    consumer._loop._consumer = destroying
+    destroying: Any = Destroying(consumer._loop._intake._consumer)
+    consumer._loop._intake._consumer = destroying
 
     with consumer:
         eventually(lambda: committed_offsets(broker) == [50])

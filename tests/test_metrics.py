@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
+from exported_metrics import described
 from fake_recorders import FakeRecorder
 from http_world import http_app
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.parser import text_string_to_metric_families
 from recorder_events import GROUP, event, kinds, progress
+from scraped import scraped
 from starlette.testclient import TestClient
 
 from asset_consumer import happenings
-from asset_reporting import metrics, transactional_recorder
+from asset_reporting import transactional_recorder
 from asset_reporting.app import create_management_app
 from asset_reporting.batch_size import FIRST_EVENTS, LEAST_EVENTS, WINDOW_S
 from asset_reporting.handlers import ReportingContext
@@ -26,19 +26,6 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 
 PAGE = Path(__file__).parent.parent / "docs" / "operate.md"
 ROW = re.compile(r"^\| `(asset_bridge_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", re.MULTILINE)
-
-OURS = [value for name, value in sorted(vars(metrics).items()) if isinstance(value, MetricWrapperBase)]
-
-
-def exposed(client: TestClient, accept: str = "") -> dict[str, float]:
-    """Every sample of a scrape, by its name and the values of its labels, in the order of the labels' names."""
-    answer = client.get("/metrics", headers={"Accept": accept})
-    assert answer.status_code == 200
-    return {
-        ":".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
 
 
 @pytest.fixture
@@ -53,15 +40,10 @@ def client() -> TestClient:
 
 
 def test_page_has_every_metric_and_none_that_is_gone() -> None:
-    rows = [
-        (family.name + ("_total" if family.type == "counter" else ""), family.type, family.documentation)
-        for metric in OURS
-        for family in metric.describe()
-    ]
-    labels = [", ".join(f"`{name}`" for name in metric._labelnames) or "–" for metric in OURS]
+    labels = {one.name: ", ".join(f"`{label}`" for label in one.labelnames) or "–" for one in described()}
 
     assert sorted(ROW.findall(PAGE.read_text("utf-8"))) == sorted(
-        (name, kind, label, text) for (name, kind, text), label in zip(rows, labels, strict=True)
+        (one.name, one.kind, labels[one.name], one.documentation) for one in described()
     )
 
 
@@ -69,7 +51,7 @@ def test_both_services_expose_metrics_in_the_format_that_is_asked_for(instance: 
     with http_app(instance, ReportingContext(FakeRecorder())) as app:
         serving = TestClient(app)
         for client in (serving, TestClient(create_management_app(Health()))):
-            assert "asset_bridge_transaction_events_count" in exposed(client)
+            assert "asset_bridge_transaction_events_count" in scraped(client)
             assert client.get("/metrics").headers["content-type"].startswith("text/plain")
             openmetrics = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
             assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
@@ -86,7 +68,7 @@ def test_recorder_in_use_is_exported_and_only_that_one(client: TestClient, each_
 
 
 def chosen(client: TestClient) -> list[list[str]]:
-    return [sample.split(":")[1:] for sample in exposed(client) if sample.startswith("asset_bridge_recorder_info:")]
+    return [sample.split(":")[1:] for sample in scraped(client) if sample.startswith("asset_bridge_recorder_info:")]
 
 
 def test_each_transaction_that_takes_ids_shows_its_size_and_for_how_long_it_held_the_lock(
@@ -94,13 +76,13 @@ def test_each_transaction_that_takes_ids_shows_its_size_and_for_how_long_it_held
 ) -> None:
     recorder = TransactionalRecorder(each_database)
     recorder.place(GROUP, {("events", 0): 10}, {})
-    before = exposed(client)
+    before = scraped(client)
 
     assert kinds(recorder.record([event()] * 3, [progress(10, 13)])) == ["Recorded"] * 3
     assert recorder.move([progress(13, 14)]) is None
     assert kinds(recorder.record([event()], [progress(10, 13)])) == ["Fenced"]
 
-    after = exposed(client)
+    after = scraped(client)
     grown = {name.removeprefix("asset_bridge_"): value - before.get(name, 0) for name, value in after.items()}
     for name in ("transaction_window_seconds", "writers_lock_wait_seconds", "transaction_events"):
         assert grown[f"{name}_count"] == 1
@@ -133,13 +115,13 @@ def test_batches_become_smaller_while_the_database_is_slow(
 
     assert sizes[0] == FIRST_EVENTS
     assert sizes == sorted(sizes, reverse=True)
-    assert exposed(client)["asset_bridge_transaction_events_limit"] == LEAST_EVENTS
+    assert scraped(client)["asset_bridge_transaction_events_limit"] == LEAST_EVENTS
 
 
 def test_a_batch_that_was_fenced_is_counted(client: TestClient) -> None:
-    before = exposed(client)
+    before = scraped(client)
 
     happenings.fenced(["events/0"])
 
     name = "asset_bridge_ledger_fences_total"
-    assert exposed(client)[name] == before[name] + 1
+    assert scraped(client)[name] == before[name] + 1

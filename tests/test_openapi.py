@@ -153,4 +153,9 @@ def test_page_names_the_extra_where_it_is_not_installed(monkeypatch: pytest.Monk
 def test_documents_are_there_before_the_storage_answers_and_not_on_a_management_port() -> None:
     waiting = create_waiting_app(Health(), asyncapi=ASYNCAPI)
     assert {("get", "/docs"), ("get", "/openapi.json"), ("get", "/asyncapi.json")} <= routes(waiting)
-    assert {path for _, path in routes(create_management_app(Health()))} == {"/livez", "/readyz", "/metrics"}
+    assert {path for _, path in routes(create_management_app(Health()))} == {
+        "/livez",
+        "/readyz",
+        "/startupz",
+        "/metrics",
+    }

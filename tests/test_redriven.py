@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from consuming import FaultyRecorder, RunningConsumer, eventually
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetKey, DagsterInstance, EventLogRecord
 from dead_letter_samples import RECORD, letter
 from letter_world import LetterWorld, open_world
 from mock_cluster import MockCluster, Sent, consume_all, produce
@@ -63,11 +63,12 @@ def world(
 def recorded(instance: DagsterInstance) -> list[str]:
     """Where the recorded materializations came from."""
     found = instance.fetch_materializations(AssetKey(["raw", "orders"]), limit=100).records
-    return sorted(
-        str(record.asset_materialization.metadata["kafka/record"].value)
-        for record in found
-        if record.asset_materialization
-    )
+    return sorted(place_of(record, "kafka/record") for record in found)
+
+
+def place_of(record: EventLogRecord, entry: str) -> str:
+    assert record.asset_materialization is not None
+    return str(record.asset_materialization.metadata[entry].value)
 
 
 @pytest.mark.heavy
@@ -108,6 +109,9 @@ def test_from_failure_to_repair_every_record_is_accounted_for(world: LetterWorld
             assert sorted(one["result"] for one in told) == ["left"] + ["replayed"] * 6
             eventually(lambda: len(recorded(instance)) == 6)
         assert recorded(instance) == sorted(one["to"] for one in told if one["to"])
+        found = instance.fetch_materializations(AssetKey(["raw", "orders"]), limit=100).records
+        pairs = {(place_of(record, "kafka/first_failure"), place_of(record, "kafka/record")) for record in found}
+        assert pairs == {(one["id"], one["to"]) for one in told if one["to"]}
         (left,) = world.json("list")[1]
         assert (left["code"], left["replays"]) == ("json.malformed", 0)
 

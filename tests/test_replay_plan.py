@@ -88,6 +88,7 @@ def test_the_smallest_letter_goes_where_it_failed_first() -> None:
         ({"inputs": frozenset({"other"})}, 4, "leave", "topic.not_input"),
         ({"inputs": frozenset({"other"}), "to_topic": "orders.events"}, 4, "replay", None),
         ({"inputs": frozenset({"other"}), "park_failing": True}, 4, "park", "topic.not_input"),
+        ({"inputs": frozenset({"x.dlq.parking"}), "park_failing": True}, 4, "leave", "topic.not_input"),
         ({"refused": ErrorDetail("/passed", "field.missing", "Needed.")}, 4, "leave", "field.missing"),
     ],
 )

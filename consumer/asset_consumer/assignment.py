@@ -79,6 +79,8 @@ class Assignment:
         try:
             going = self._drop(partitions)
             self._before_revoke(going)
+            for lane in going:
+                lane.give_back()
             happenings.revoked([lane.name for lane in going])
             consumer.incremental_unassign(partitions)
         except Exception as error:  # noqa: BLE001 # see the module's first lines
@@ -87,7 +89,10 @@ class Assignment:
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
             # No commit: the partitions may belong to another member already, and ours would move its offsets.
-            happenings.lost([lane.name for lane in self._drop(partitions)])
+            gone = self._drop(partitions)
+            for lane in gone:
+                lane.give_back()
+            happenings.lost([lane.name for lane in gone])
             consumer.incremental_unassign(partitions)
         except Exception as error:  # noqa: BLE001 # see the module's first lines
             happenings.callback_failed("on_lost", error)

@@ -33,6 +33,7 @@ def check_all(settings: Settings) -> Iterator[Finding]:
     yield from _storage(settings)
     yield from _kafka(settings)
     yield from _schema_registry(settings)
+    yield from _tracing(settings)
 
 
 def _http(settings: Settings) -> Iterator[Finding]:
@@ -105,3 +106,15 @@ def _schema_registry(settings: Settings) -> Iterator[Finding]:
                 yield Finding("schema registry", "failed" if reason else "ok", reason or answers)
     except SettingsError as error:
         yield from (Finding("schema registry", "refused", problem) for problem in error.problems)
+
+
+def _tracing(settings: Settings) -> Iterator[Finding]:
+    from asset_consumer.span_export import check_usable  # noqa: PLC0415 # slow: the SDK, where it is
+
+    if settings.tracing.enabled:
+        try:
+            check_usable()
+        except SettingsError as error:
+            yield from (Finding("tracing", "refused", problem) for problem in error.problems)
+            return
+        yield Finding("tracing", "ok", "spans are sent; nothing waits for the collector, so it is not asked")

@@ -33,7 +33,10 @@ _COMMANDS = {
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "console": _Command("Show the flow, events and dead letters in a browser, and work the letters.", "console"),
-    "offsets": _Command("Show where the consumer group stands, and reset it.", "kafka"),
+    "offsets": _Command("Show where the consumer group stands, verify it, and reset it.", "kafka"),
+    "pause": _Command("Let the consumer group leave topics alone, for a reason.", "kafka"),
+    "pauses": _Command("Show what is paused, since when, by whom and why.", "kafka"),
+    "resume": _Command("Let the consumer group go on with topics that were paused.", "kafka"),
     "dlq": _Command("Look at dead letters, send them again, or park them.", "kafka"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
@@ -104,9 +107,10 @@ _EVERYTHING = "pip install 'dagster-asset-bridge[all]'"
 _MADE_FOR_OPERATORS = {
     "HttpServerError",
     "DeadLetterFatalError",
-    "OffsetsError",
-    "TopicReaderError",
     "LetterFatesError",
+    "OffsetsError",
+    "PauseError",
+    "TopicReaderError",
 }
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""
 

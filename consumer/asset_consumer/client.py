@@ -121,6 +121,8 @@ _CONSUMER_DEFAULTS: Final[Config] = {
     # A pause throws the prefetched records away: the default of 64 MB would be fetched again at every hold.
     "queued.max.messages.kbytes": 16_384,
     "topic.metadata.refresh.interval.ms": 60_000,
+    # What brokers are connected, how far, how well: exported as metrics.
+    "statistics.interval.ms": 5_000,
 }
 _CONSUMER_OURS: Final[Config] = {
     "enable.auto.commit": False,

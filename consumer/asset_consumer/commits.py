@@ -81,13 +81,15 @@ class Commits:
     def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Note the answer to an asynchronous commit; called by the client from within `poll`."""
         try:
-            self._under_way_since = None
+            began, self._under_way_since = self._under_way_since, None
+            failures = [failure for partition in partitions if (failure := partition.error or error) is not None]
+            if failures:
+                happenings.commit_failed(failures[0])
+            else:
+                happenings.committed(None if began is None else time.monotonic() - began)
             for partition in partitions:
-                failure = partition.error or error
                 lane = self._find(partition.topic, partition.partition)
-                if failure is not None:
-                    happenings.commit_failed(failure)
-                elif lane is not None:
+                if lane is not None and partition.error is None and error is None:
                     lane.committed = partition.offset
         except Exception as failure:  # noqa: BLE001 # an exception in a callback destroys fetched records
             happenings.callback_failed("on_commit", failure)

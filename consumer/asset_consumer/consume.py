@@ -18,15 +18,19 @@ from asset_consumer.options import ConsumerOptions
 from asset_consumer.registry_client import open_schema_registry
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.settle import Road
+from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
 from asset_consumer.topic_check import wait_for_topics
 from asset_reporting.app import create_management_app
 from asset_reporting.health import Health
+from asset_reporting.pause_store import PauseStore
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from dagster._core.workspace.context import WorkspaceProcessContext
 
     from asset_consumer.settings import Settings
     from asset_reporting.handlers import ReportingContext
@@ -57,9 +61,9 @@ def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], No
     management = HttpServer(create_management_app(health), settings.management.host, settings.management.port)
     management.start()
     try:
-        with open_reporting(settings, stop) as (reporting, _):
+        with open_tracing(settings), open_reporting(settings, stop) as opened:
             wait_for_topics(settings, health, stop)
-            run_consumer(settings, reporting, health, stop, ready)
+            run_consumer(settings, opened, health, stop, ready)
     except Stopped:
         pass
     finally:
@@ -68,16 +72,18 @@ def consume(settings: Settings, stop: threading.Event, ready: Callable[[str], No
 
 def run_consumer(
     settings: Settings,
-    reporting: ReportingContext,
+    opened: tuple[ReportingContext, WorkspaceProcessContext],
     health: Health,
     stop: threading.Event,
     ready: Callable[[str], None],
 ) -> None:
     """Run the loop with an instance that is open and topics that can be used."""
+    reporting, workspace = opened
     health.note("recorder", recorder_facts(reporting.recorder))
     with open_schema_registry(settings) as frames:
         options = consumer_options(settings)
-        road = Road(options, reporting, dead_letter_producer(settings), DeadLetterBudget(), frames)
+        pauses = PauseStore(workspace.instance)
+        road = Road(options, reporting, dead_letter_producer(settings), DeadLetterBudget(), frames, pauses.read)
         loop = ConsumerLoop(kafka_config(settings), road, health)
         health.set("started", ok=True)
         threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()

@@ -18,6 +18,8 @@ from asset_consumer.backoff import held
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_reporting.handlers import ReportingContext, reporting_context
+from asset_reporting.pause_store import PauseStore
+from asset_reporting.pauses import PauseError
 from asset_reporting.recorders import read_ledger
 from asset_reporting.storage_errors import classify, describe
 from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
@@ -76,6 +78,23 @@ def open_ledger() -> Generator[Callable[[GroupId], Positions]]:
     """
     with open_instance() as instance:
         yield lambda group: read_ledger(instance, group)
+
+
+@contextmanager
+def open_pauses() -> Generator[PauseStore]:
+    """Open the instance to read and change operators' pauses; waits for a database that is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used.
+        PauseError: The storage went away inside, or cannot keep pauses.
+    """
+    with open_instance() as instance:
+        try:
+            yield PauseStore(instance)
+        except Exception as error:
+            if classify(error) != "unavailable":
+                raise
+            raise PauseError(f"Dagster's storage did not do it: {describe(error)}") from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asset_consumer.dead_letter import first_failure
 from asset_events import (
     EVENT_TYPES,
     AssetEvent,
@@ -27,6 +28,7 @@ IDEMPOTENCY_KEY_HEADER = "idempotency-key"
 CONTENT_TYPE_HEADER = "content-type"
 CONTENT_ENCODING_HEADER = "content-encoding"
 PROVENANCE_KEY = "kafka/record"
+FIRST_FAILURE_KEY = "kafka/first_failure"
 
 
 def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a record
@@ -43,8 +45,9 @@ def decode(  # noqa: PLR0913 - one keyword for each setting that decides over a 
     `event_type` is the type its topic is bound to, if any; headers `event-type`, `idempotency-key`, `content-type` and
     `content-encoding`, and those of a CloudEvent, are heeded, their names in any case, the last of several wins, a null
     one says nothing.
-    `provenance` puts `topic/partition/offset` into the metadata entry `kafka/record`. `event_time_from_record` takes
-    the record's timestamp for an event that gives no time; a timestamp that Dagster cannot hold is left aside, as a
+    `provenance` puts `topic/partition/offset` into the metadata entry `kafka/record`, and that of the first failure
+    into `kafka/first_failure` if the record comes back from the dead letters. `event_time_from_record` takes the
+    record's timestamp for an event that gives no time; a timestamp that Dagster cannot hold is left aside, as a
     missing one is.
 
     Raises:
@@ -87,10 +90,16 @@ def with_origin(event: AssetEvent, record: Record, *, provenance: bool, event_ti
     """The event with what its record says of it, where that is wanted: see `decode`."""
     update: dict[str, object] = {}
     if provenance:
-        update["metadata"] = {**event.metadata, PROVENANCE_KEY: record.identity}
+        update["metadata"] = {**event.metadata, **_origin(record)}
     if event_time_from_record and event.event_time is None:
         update["event_time"] = _record_time(record)
     return event.model_copy(update=update) if update else event
+
+
+def _origin(record: Record) -> dict[str, str]:
+    """Where the record lies, and where it lay when it failed first, if it came back from the dead letters."""
+    first = first_failure(record)
+    return {PROVENANCE_KEY: record.identity, **({} if first is None else {FIRST_FAILURE_KEY: first})}
 
 
 def _told_type(header: bytes | None, bound: EventType | None) -> EventType | None:

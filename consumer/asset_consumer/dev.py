@@ -19,6 +19,7 @@ from asset_consumer.samples import send_samples
 from asset_consumer.serve import STOP_S, start_http
 from asset_consumer.settings_kafka import KafkaSettings
 from asset_consumer.settings_problems import SettingsError
+from asset_consumer.span_export import open_tracing
 from asset_reporting.health import Health
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ def run_dev(
         SettingsError: The UI is asked for and not installed.
         HttpServerError: The port is taken.
     """
-    with EmbeddedBroker() as broker, open_reporting(settings, stop) as (reporting, workspace):
+    with (
+        open_tracing(settings),
+        EmbeddedBroker() as broker,
+        open_reporting(settings, stop) as (reporting, workspace),
+    ):
         # The developer's own brokers, policies and open ports are not for trying things out.
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topics=settings.kafka.topics)
         http = settings.http.model_copy(update={"host": "127.0.0.1", "management_port": None})
@@ -82,7 +87,7 @@ def run_dev(
             addresses = Addresses(broker.bootstrap_servers, topic, kafka.dead_letter_topic_of(topic), url, ui)
             tour = threading.Thread(target=_tour, args=(addresses, stop, lines, show), daemon=True)
             tour.start()
-            run_consumer(settings, reporting, Health(), stop, lambda _: None)
+            run_consumer(settings, (reporting, workspace), Health(), stop, lambda _: None)
         server.stop(STOP_S)
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from asset_consumer.backoff import Backoff
     from asset_consumer.dead_letter import Reason
     from asset_consumer.record import Record
+    from asset_consumer.record_span import RecordSpan
     from asset_events import AssetEvent
+    from asset_reporting.pauses import Pause
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Item:
     done: bool = False
     unread: bool = False
     """Whether its value is framed and waits for a schema registry, which only the worker thread may ask."""
+    trace: RecordSpan | None = None
+    """Its span, while tracing is on."""
 
     def become(self, read: Item) -> None:
         """Take what a reading of the same record has found."""
@@ -67,7 +71,12 @@ class Lane:
     """Why this lane waits, and until when."""
     stopped: str | None = None
     """Why nobody but an operator can set this lane going again."""
+    operator_pause: Pause | None = None
+    """Why an operator wants this lane left alone."""
     paused: bool = True
+    """Whether the client is told to fetch nothing for it, for whatever reason."""
+    behind_since: float | None = None
+    """Since when (epoch seconds) the log is known to go on behind the position while no record is at hand."""
 
     @property
     def name(self) -> str:
@@ -75,9 +84,22 @@ class Lane:
         return f"{self.topic}/{self.partition}"
 
     @property
+    def next_record(self) -> Record | None:
+        """The record at which this lane stands, if it has arrived; safe to ask from another thread."""
+        try:
+            return self.pending[0].record
+        except IndexError:
+            return None
+
+    @property
     def ready(self) -> bool:
         """Whether work may be taken from this lane now."""
-        return bool(self.pending) and (self.hold is None or self.hold.due)
+        return bool(self.pending) and self.operator_pause is None and (self.hold is None or self.hold.due)
+
+    @property
+    def waits(self) -> bool:
+        """Whether no more records are wanted, for a reason of this lane's own."""
+        return not self.positioned or self.hold is not None or self.operator_pause is not None
 
     def begin(self, offset: int) -> None:
         """Set where the lane reads from and commits from."""
@@ -86,14 +108,23 @@ class Lane:
 
     def restart(self) -> None:
         """Forget everything: where this lane stands is to be asked again, and its records to be read again."""
+        self.give_back()
         self.pending.clear()
         self.position, self.positioned, self.hold = None, False, None
 
-    def add(self, item: Item) -> None:
+    def give_back(self) -> None:
+        """Say of all records that are open that they will be read again, here or by another consumer."""
+        for item in self.pending:
+            if item.trace is not None:
+                item.trace.give_back()
+
+    def add(self, item: Item) -> bool:
         """Take a record as it arrives; one that was handed out before (read again after a seek) is not taken twice."""
-        if self.positioned and item.record.offset >= self.fetched:
+        taken = self.positioned and item.record.offset >= self.fetched
+        if taken:
             self.pending.append(item)
             self.fetched = item.record.offset + 1
+        return taken
 
     def take(self, limit: int) -> list[Item]:
         """The first records, in order, without removing them: as many as have room, and one at least."""

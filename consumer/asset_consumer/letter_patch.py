@@ -38,7 +38,7 @@ class Patch:
             document = _read(value)
             patched = self.operations.apply(document)
         except (ValueError, RecursionError):
-            raise PatchError("the value is no JSON document that could be patched") from None
+            raise PatchError("its value is no JSON document that could be patched") from None
         except jsonpatch.JsonPatchTestFailed:
             raise PatchError("a test operation of the patch does not hold") from None
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError):

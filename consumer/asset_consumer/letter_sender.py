@@ -81,7 +81,17 @@ class LetterSender:
         return self._partitions[topic]
 
     def send(self, records: Sequence[Outgoing]) -> list[Answer]:
-        """Send all and wait until each is acknowledged or has failed; never raises for what Kafka says."""
+        """Send all and wait until each is acknowledged or has failed; never raises for what Kafka says.
+
+        What is refused for its size is sent once more by itself: brokers refuse a whole batch for that of the batch.
+        """
+        answers = self._send(records)
+        for index, answer in enumerate(answers):
+            if answer.error in SIZE_ERRORS and len(records) > 1:
+                answers[index] = self._send([records[index]])[0]
+        return answers
+
+    def _send(self, records: Sequence[Outgoing]) -> list[Answer]:
         answers: dict[int, Answer] = {}
         for index, record in enumerate(records):
             self._produce(record, index, answers)

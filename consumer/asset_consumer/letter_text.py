@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from asset_consumer.letter_json import iso
-from asset_consumer.letters import text_of
+from asset_consumer.letters import text_of, time_of
 from asset_consumer.one_line import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def letter_lines(letter: Letter) -> Iterator[str]:
     yield f"letter    {letter.place}  {letter.state}{_fate(letter)}"
     yield f"failed    {one_line(letter.record.identity)}  at {iso(letter.failed_at) or '?'}"
     if letter.id != letter.record.identity or letter.replays:
-        yield f"first     {one_line(letter.id)}  sent again {letter.replays} times"
+        yield f"first     {one_line(letter.id)}  replays {letter.replays}"
     attempts = f"{letter.facts['attempts']} attempts" if letter.facts["attempts"] != "1" else "1 attempt"
     where = " ".join(letter.facts[name] for name in ("group", "app") if name in letter.facts)
     yield one_line(f"by        {where}  stage {letter.stage or '?'}, {attempts}")
@@ -34,7 +34,7 @@ def letter_lines(letter: Letter) -> Iterator[str]:
         yield one_line(f"error     {letter.code}  (the letter had to be made too small to say more)")
     yield f"asset     {one_line(letter.asset or '-')}"
     record = letter.record
-    yield f"time      {record.timestamp_type} {'-' if record.timestamp_ms is None else record.timestamp_ms}"
+    yield f"time      {iso(time_of(record.timestamp_ms or 0)) or '?'}  {record.timestamp_type}"
     yield f"key       {_short(record.key)}"
     for name, value in record.headers:
         yield f"header    {one_line(name)}: {_short(value)}"

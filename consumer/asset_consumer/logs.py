@@ -18,6 +18,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from asset_consumer.one_line import one_line
+from asset_consumer.repeats import Repeats
 
 LogFormat: TypeAlias = Literal["text", "json"]
 """JSON for machines, text for people."""
@@ -37,6 +38,7 @@ def configure_logging(log_format: LogFormat | None, level: str, stream: TextIO |
     lines = sys.stderr if stream is None else stream
     terminal = lines.isatty()
     handler = logging.StreamHandler(lines)
+    handler.addFilter(Repeats())
     handler.setFormatter(_formatter(log_format or ("text" if terminal else "json"), colors=terminal))
     logging.root.handlers = [handler]
     logging.root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

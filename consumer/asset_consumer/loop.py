@@ -16,25 +16,28 @@ from confluent_kafka import Consumer, KafkaException
 
 from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
-from asset_consumer.backoff import Backoff, held
-from asset_consumer.classify import classify
+from asset_consumer.backoff import Backoff
 from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
-from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
-from asset_consumer.lane import Lane, share_out, waiting
+from asset_consumer.in_band import BrokerWatch
+from asset_consumer.intake import Intake
+from asset_consumer.lane import Lane, share_out
+from asset_consumer.lane_metrics import LaneMetrics
+from asset_consumer.log_ends import LogEnds
+from asset_consumer.outage import Outage
+from asset_consumer.pause_watch import PauseWatch
 from asset_consumer.positions import ASK_S, LedgerAccess, leave_old_logs, position
 from asset_consumer.readiness import show_readiness
-from asset_consumer.record import Record
 from asset_consumer.settle import Road, Settlement, Work, settle
+from asset_consumer.statistics import Statistics
 from asset_consumer.topic_ids import TopicIds
+from asset_reporting import metrics
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
     from typing import Any
-
-    from confluent_kafka import Message
 
     from asset_reporting.health import Health
 
@@ -65,24 +68,36 @@ class ConsumerLoop:
         self._road, self._health = road, health
         self._commits = Commits(self._find, commit_metadata(road.reporting.recorder))
         self._brokers = BrokerWatch()
-        self._consumer = Consumer({**config, "on_commit": self._commits.on_commit, "error_cb": self._brokers.on_error})
+        self._statistics = Statistics()
+        callbacks = {
+            "on_commit": self._commits.on_commit,
+            "error_cb": self._brokers.on_error,
+            "stats_cb": self._statistics.on_statistics,
+        }
+        self._consumer = Consumer({**config, **callbacks})
         self._topic_ids = TopicIds(config)
+        self._log_ends = LogEnds(self._topic_ids.admin)
         self._revoke_wait_s = min(REVOKE_WAIT_S, float(config.get("session.timeout.ms", 45_000)) / 3000)
         self._assignment = Assignment(self._consumer, self._before_revoke)
+        self._intake = Intake(self._consumer, self._assignment, self._brokers, road.options)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settle")
         self._under_way: Future[Settlement] | None = None
-        self._outage: Backoff | None = None
+        self._outage = Outage()
         self._group: GroupId | None = None
+        self._pauses = PauseWatch(road, health, self._on_worker)
         self._look_at = 0.0
         self._unusable: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set, then leave the group; raises what ends the process."""
-        self._assignment.subscribe(list(self._road.options.topics))
+        told = LaneMetrics(self._assignment.lanes, self._log_ends, self._statistics, self._outage)
+        metrics.LIVE.add(told)
         try:
+            self._assignment.subscribe(list(self._road.options.topics))
             while not stop.is_set():
                 self._turn()
         finally:
+            metrics.LIVE.remove(told)
             self._close()
 
     def _find(self, topic: str | None, partition: int | None) -> Lane | None:
@@ -90,7 +105,7 @@ class ConsumerLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        self._poll(0 if self._outage is None and self._collect() else POLL_S)
+        self._poll(0 if not self._outage.on and self._collect() else POLL_S)
         logs = self._brokers.without_missing(self._topic_ids.seen_on_the_way(self._road.options.topics))
         leave_old_logs(self._assignment.lanes.values(), logs)
         self._position()
@@ -99,33 +114,11 @@ class ConsumerLoop:
         self._commits.commit(self._consumer, self._assignment.lanes.values())
         self._road.dead_letters.serve()
         self._brokers.look(self._consumer)
-        show_readiness(self._health, self._assignment, self._outage, self._brokers, self._unusable)
+        self._log_ends.look(self._assignment.lanes.values())
+        show_readiness(self._health, self._assignment, self._outage.current, self._brokers, self._unusable)
 
     def _poll(self, timeout_s: float) -> None:
-        """Take what has arrived: wait for one record only, since a full batch would wait out the whole timeout."""
-        try:
-            first = self._consumer.poll(timeout_s)
-            if first is not None:
-                room = self._batch_records - 1 - waiting(self._assignment.lanes.values())
-                rest = self._consumer.consume(max(1, room), 0)
-                for message in (first, *rest):
-                    self._take(message)
-        except KafkaException as error:
-            if is_fatal(error.args[0]):
-                raise
-            happenings.client_refused("poll", error)
-            for lane in self._assignment.lanes.values():  # fetched records may be destroyed: read on from those taken
-                lane.positioned = False
-        self._brokers.raise_fatal()
-
-    def _take(self, message: Message) -> None:
-        lane = self._assignment.find(message.topic(), message.partition())
-        error = message.error()
-        if error is not None:
-            handle_error(error, message.topic(), lane, self._brokers)
-        elif lane is not None:
-            self._brokers.heard(message.topic())
-            lane.add(classify(self._road.options, Record.from_message(message)))
+        self._intake.poll(timeout_s, self._batch_records)
 
     def _position(self) -> None:
         recorder = self._road.reporting.recorder
@@ -153,17 +146,22 @@ class ConsumerLoop:
 
     def _work(self) -> None:
         """Settle what is ready; during an outage one probe asks for all partitions, and then the batch is tried."""
-        if self._outage is not None and not (self._outage.due and self._storage_answers(self._outage)):
+        outage = self._outage.current
+        if outage is not None and not (outage.due and self._storage_answers(outage)):
+            return
+        if not self._pauses.look(self._assignment.lanes.values(), self._outage.note):
             return
         work = self._collect()
         if not work:
             self._look_around()
             return
+        began = time.perf_counter()
         self._under_way = self._worker.submit(settle, self._road, self._group_id(), work)
         try:
             settlement = self._wait(self._under_way)
         finally:
             self._under_way = None
+        happenings.settled(sum(len(items) for _, items in work), time.perf_counter() - began)
         self._conclude(work, settlement)
 
     def _collect(self) -> Work:
@@ -175,16 +173,15 @@ class ConsumerLoop:
 
     def _look_around(self) -> None:
         """With nothing to do: does the storage answer, and could a dead letter be written?"""
-        if self._outage is None and time.monotonic() < self._look_at:
+        if not self._outage.on and time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY_S
-        self._note_outage(self._on_worker(self._road.reporting.recorder.probe))
+        self._outage.note(self._on_worker(self._road.reporting.recorder.probe))
         topics = set(self._road.options.dead_letter_topics.values())
         self._unusable = self._on_worker(lambda: self._road.dead_letters.unusable(topics))
 
     def _storage_answers(self, outage: Backoff) -> bool:
-        reason = self._on_worker(self._road.reporting.recorder.probe)
-        if reason is not None:
+        if (reason := self._on_worker(self._road.reporting.recorder.probe)) is not None:
             outage.again(reason)
         return reason is None
 
@@ -199,13 +196,14 @@ class ConsumerLoop:
             while not wait([future], timeout=0).done:
                 self._health.beat()
                 self._poll(POLL_S)
+                self._log_ends.look(self._assignment.lanes.values())
                 if time.monotonic() - began > SILENCE_S:
                     self._health.set("storage", ok=False, reason="the work under way has not come to an end for long")
         return future.result()
 
     def _conclude(self, work: Work, settlement: Settlement) -> None:
         """Move the positions, and remember what is in the way."""
-        self._note_outage(settlement.outage)
+        self._outage.note(settlement.outage)
         if settlement.fenced:
             happenings.fenced([lane.name for lane, _ in work])
         settlement.advance()
@@ -213,25 +211,11 @@ class ConsumerLoop:
             if settlement.fenced:
                 lane.restart()
             else:
-                obstacle = settlement.obstacles.get(lane)
-                hold_or_release(lane, obstacle.reason if obstacle else None)
-
-    def _note_outage(self, reason: str | None) -> None:
-        """Begin, prolong or end the one outage that holds all partitions."""
-        if reason is None:
-            if self._outage is not None:
-                happenings.outage_over(self._outage.reason)
-            self._outage = None
-        elif self._outage is None:
-            self._outage = held(reason)
-            happenings.outage_began(reason)
-        else:
-            self._outage.again(reason)
+                hold_or_release(lane, settlement.obstacles.get(lane))
 
     def _waits(self, lane: Lane) -> bool:
         """Whether no more records of this lane are wanted now."""
-        full = len(lane.pending) >= self._road.options.batch_max_records
-        return not lane.positioned or full or self._outage is not None or lane.hold is not None
+        return lane.waits or self._outage.on or len(lane.pending) >= self._road.options.batch_max_records
 
     def _before_revoke(self, lanes: list[Lane]) -> None:
         """Give the batch under way a bounded time, so that the next owner need not repeat it, then commit."""
@@ -243,8 +227,7 @@ class ConsumerLoop:
 
     def _close(self) -> None:
         """Leave the group; the caller bounds how long this may take, since a dead broker makes it wait."""
-        lanes = list(self._assignment.lanes.values())
-        self._before_revoke(lanes)
+        self._before_revoke(list(self._assignment.lanes.values()))
         self._consumer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
         happenings.left_group()

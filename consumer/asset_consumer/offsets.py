@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from asset_consumer.commits import LEDGER_MARK, OUR_MARK
 from asset_consumer.consume import kafka_config
+from asset_consumer.positions import in_ledger
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId, Positions
 
@@ -38,6 +39,8 @@ class PartitionOffsets:
     """The committed offset's metadata."""
     log_begins: int
     log_ends: int
+    log: str = ""
+    """The name of the log, as the ledger knows it."""
 
     @property
     def set_by(self) -> str:
@@ -137,12 +140,15 @@ def _offsets(
         asked = [TopicPartition(topic.name, partition) for partition in sorted(found.partitions)]
         for answer in consumer.committed(asked, timeout=timeout):
             low, high = consumer.get_watermark_offsets(TopicPartition(answer.topic, answer.partition), timeout=timeout)
+            log = logs[answer.topic]
+            stands, of_this_log = in_ledger(log, answer.partition, ledger)
             yield PartitionOffsets(
                 topic=answer.topic,
                 partition=answer.partition,
-                ledger=ledger.get((logs[answer.topic], answer.partition)),
+                ledger=stands if of_this_log else None,
                 committed=answer.offset if answer.offset >= 0 else None,
                 mark=answer.metadata or "",
                 log_begins=low,
                 log_ends=high,
+                log=log,
             )

@@ -116,6 +116,7 @@ def leave_old_logs(lanes: Iterable[Lane], logs: Mapping[str, str]) -> None:
     """A topic that was deleted and made anew may never have seemed gone: what was fetched then is of either log."""
     for lane in lanes:
         if lane.positioned and another(lane.log or lane.topic, logs.get(lane.topic, lane.topic)):
+            lane.give_back()
             lane.pending.clear()
             lane.fetched = lane.position or 0  # where to read again, should the brokers then not tell identities
             lane.positioned = False
@@ -144,20 +145,21 @@ def _known(lane: Lane, log: str, committed: TopicPartition, recorded: Positions)
     lane.committed = committed.offset if committed.offset >= 0 else None
     if lane.position is not None:  # it was under way: an exception, a retention or a new log took the ground away
         return lane.fetched, not another(lane.log or lane.topic, log)
-    in_ledger, of_this_log = _in_ledger(lane, log, recorded)
-    if in_ledger is not None and (committed.offset < 0 or committed.metadata == LEDGER_MARK):
-        return in_ledger, of_this_log
-    if in_ledger not in (None, committed.offset):
-        happenings.reset_followed(lane.name, ledger=in_ledger or 0, to=committed.offset)
+    stands, of_this_log = in_ledger(log, lane.partition, recorded)
+    if stands is not None and (committed.offset < 0 or committed.metadata == LEDGER_MARK):
+        return stands, of_this_log
+    if stands not in (None, committed.offset):
+        happenings.reset_followed(lane.name, ledger=stands or 0, to=committed.offset)
     return lane.committed, True
 
 
-def _in_ledger(lane: Lane, log: str, recorded: Positions) -> tuple[int | None, bool]:
+def in_ledger(log: str, partition: int, recorded: Positions) -> tuple[int | None, bool]:
     """The ledger's offset in this log, else its offset in another log that had the topic's name."""
-    here, unnamed = recorded.get((log, lane.partition)), recorded.get((lane.topic, lane.partition))
+    topic = topic_of(log)
+    here, unnamed = recorded.get((log, partition)), recorded.get((topic, partition))
     if here is not None:
         return here, True
-    others = _identified(lane, recorded)
+    others = _identified(topic, partition, recorded)
     return (others[-1], False) if others else (unnamed, True)  # written when the brokers told no identities yet
 
 
@@ -168,17 +170,17 @@ def _log(lane: Lane, told: str, recorded: Positions) -> str:
     """
     if is_identified(told):
         return told
-    if lane.log is None and _identified(lane, recorded):
+    if lane.log is None and _identified(lane.topic, lane.partition, recorded):
         raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_ID))
     return lane.log or told
 
 
-def _identified(lane: Lane, recorded: Positions) -> list[int]:
+def _identified(topic: str, partition: int, recorded: Positions) -> list[int]:
     """The ledger's offsets in logs of this topic whose identity was told."""
     return [
         offset
-        for (name, partition), offset in recorded.items()
-        if partition == lane.partition and is_identified(name) and topic_of(name) == lane.topic
+        for (name, number), offset in recorded.items()
+        if number == partition and is_identified(name) and topic_of(name) == topic
     ]
 
 

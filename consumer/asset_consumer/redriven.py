@@ -7,7 +7,7 @@ gone before it wrote down what it did. Its first failure's place tells the recor
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from asset_consumer.dead_letter import first_failure
 from asset_consumer.dead_letter_headers import PREFIX
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from asset_consumer.record import Record
     from asset_events import AssetEvent
 
-_ID: Final = f"{PREFIX}id"
-
 
 def once(log: str, item: Item) -> tuple[AssetEvent, ...]:
     """The events of a record; those of one that was sent again get an idempotency key, where they have none.
@@ -26,9 +24,6 @@ def once(log: str, item: Item) -> tuple[AssetEvent, ...]:
     `log` is that which it was read from: a topic made anew gives the same places to other records. The value counts
     too: what was corrected since is another event.
     """
-    headers = item.record.headers
-    if not headers or all(name != _ID for name, _ in headers):
-        return item.events
     place = first_failure(item.record)
     if place is None:
         return item.events

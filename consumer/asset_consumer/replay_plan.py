@@ -96,7 +96,7 @@ class ReplayPlan:
         try:
             value = letter.record.value if options.patch is None else options.patch.apply(letter.record.value)
         except PatchError as error:
-            return _left(letter, "patch.failed", f"{error}.")
+            return _left(letter, "patch.failed", f"It cannot be patched: {error}.")
         patched = value != letter.record.value
         headers = replayed_headers(letter, options.by if patched else None)
         record = replace(letter.record, topic=topic, value=value, headers=headers)
@@ -112,6 +112,8 @@ class ReplayPlan:
         if is_parking(letter.topic):
             return _left(letter, code or "parked.already", why or "It is parked already.")
         topic = parking_topic(letter.topic)
+        if topic in self._options.inputs:
+            return _left(letter, "parking.is_input", f"{topic} is read as input: a parked letter would come back.")
         found = self._partitions(topic)
         if isinstance(found, str):
             return _left(letter, "parking.unusable", f"{topic} cannot be written to: {found}.")

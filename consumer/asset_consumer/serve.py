@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asset_consumer.asyncapi import asyncapi
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
+from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
 from asset_reporting.app import create_app, create_management_app, create_waiting_app
 from asset_reporting.auth import ApiKeys
@@ -47,7 +48,7 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
     with _management(settings, health):
         waiting = _without_storage(settings, api_keys, health)
         try:
-            with open_reporting(settings, stop) as (reporting, workspace):
+            with open_tracing(settings), open_reporting(settings, stop) as (reporting, workspace):
                 waiting.stop(1.0)
                 server = start_http(settings, reporting, workspace, api_keys, health)
                 ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")

@@ -16,6 +16,7 @@ from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_fields import MIB, Bytes, Name, Port, Seconds, Section, TargetMode
 from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
 from asset_consumer.settings_lineage import LineageSettings, NamingRuleSettings
+from asset_consumer.settings_tracing import TracingSettings
 from asset_events import UnknownFields
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "StorageSettings",
     "TargetSettings",
     "TopicSettings",
+    "TracingSettings",
 ]
 
 
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     lineage: LineageSettings = LineageSettings()
     targets: TargetSettings = TargetSettings()
     storage: StorageSettings = StorageSettings()
+    tracing: TracingSettings = TracingSettings()
     unknown_fields: UnknownFields = "reject"
     """Fields that the contract does not know: `reject` (naming the nearest known one) or `ignore`."""
     event_time: Literal["arrival", "record"] = "arrival"

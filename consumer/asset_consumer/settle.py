@@ -10,22 +10,26 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from asset_consumer import happenings
+from asset_consumer import happenings, record_span
 from asset_consumer.classify import classify, reason_of
 from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.lane import Item, Lane
 from asset_consumer.redriven import once
 from asset_events import ErrorDetail
+from asset_reporting import tracing
 from asset_reporting.handlers import report
 from asset_reporting.outcomes import Again, Failed, Fenced, Outcome, Recorded, Rejected, Unavailable
 from asset_reporting.recorder import GroupId, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asset_consumer.budget import DeadLetterBudget
     from asset_consumer.dead_letter_producer import DeadLetterProducer
     from asset_consumer.framed import FrameReader
     from asset_consumer.options import ConsumerOptions
     from asset_reporting.handlers import ReportingContext
+    from asset_reporting.pauses import Pauses
 
 Work: TypeAlias = list[tuple[Lane, list[Item]]]
 """The records taken from each lane, in their order."""
@@ -45,6 +49,8 @@ class Road:
     dead_letters: DeadLetterProducer
     budget: DeadLetterBudget
     frames: FrameReader | None = None
+    pauses: Callable[[str], Pauses] = lambda _: {}
+    """What operators have paused for a group; asked on the worker thread, raises what the storage raises."""
 
     def __post_init__(self) -> None:
         """Refuse a road on which framed records would wait for nobody."""
@@ -78,6 +84,8 @@ class Settlement:
 
     def stop_at(self, lane: Lane, item: Item, reason: str) -> None:
         """Note what a lane waits for; the earliest record decides."""
+        if item.trace is not None:
+            item.trace.held(reason)
         known = self.obstacles.get(lane)
         if known is None or item.record.offset < known.item.record.offset:
             self.obstacles[lane] = Obstacle(reason, item)
@@ -100,7 +108,7 @@ def settle(road: Road, group: GroupId, work: Work) -> Settlement:
     Raises:
         DeadLetterFatalError: The producer cannot go on in this process; nothing open has been lost.
     """
-    settlement = Settlement()
+    settlement, whole = Settlement(), work
     _read_framed(road, work, settlement)
     work = settlement.free(work)
     more = True
@@ -109,6 +117,8 @@ def settle(road: Road, group: GroupId, work: Work) -> Settlement:
         work = settlement.free(work)
         more = _report(road, group, work, settlement)
         work = settlement.free(work)
+    if tracing.tracer() is not None:
+        record_span.settled(item for _, items in whole for item in items)
     return settlement
 
 
@@ -117,23 +127,31 @@ def _read_framed(road: Road, work: Work, settlement: Settlement) -> None:
     for lane, items in work:
         unread = (item for item in items if item.unread)
         for item in unread:
+            began_ns = tracing.clock()
             try:
                 item.become(classify(road.options, item.record, road.frames))
             except RegistryUnavailableError as error:
                 settlement.stop_at(lane, item, str(error))
                 break
+            if item.trace is not None:
+                item.trace.validated(item, began_ns)
 
 
 def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> None:
     """Write what is rejected, and await every acknowledgement."""
     letters = [(lane, item, item.reason) for lane, items in work for item in items if item.reason and not item.done]
     topics = road.options.dead_letter_topics
+    began_ns = tracing.clock()
     answers = road.dead_letters.send([(topics[lane.topic], item.record, reason) for lane, item, reason in letters])
     for (lane, item, _), failure in zip(letters, answers, strict=True):
         item.done = failure is None
         if failure is not None:
+            happenings.dead_letter_refused(lane.topic, failure)
             settlement.stop_at(lane, item, failure)
-    happenings.dead_lettered([item for _, item, _ in letters if item.done])
+    written = [item for _, item, _ in letters if item.done]
+    if began_ns:
+        record_span.sent(written, topics, began_ns)
+    happenings.dead_lettered(written)
 
 
 def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> bool:
@@ -141,8 +159,13 @@ def _report(road: Road, group: GroupId, work: Work, settlement: Settlement) -> b
     progress = _progress(group, work)
     batch = [(lane, item) for lane, items in work for item in items if not item.done]
     if batch:
-        for (lane, item), outcomes in zip(batch, _outcomes(road, batch, progress), strict=True):
+        began_ns = tracing.clock()
+        results = _outcomes(road, batch, progress)
+        ended_ns = tracing.clock()
+        for (lane, item), outcomes in zip(batch, results, strict=True):
             _apply(road, lane, item, outcomes, settlement)
+        if began_ns:
+            record_span.reported([item for _, item in batch], results, (began_ns, ended_ns), road.reporting.database)
     else:
         _note(road.reporting.recorder.move(progress) if progress else None, settlement)
     if settlement.outage is not None or settlement.fenced:

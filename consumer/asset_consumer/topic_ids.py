@@ -37,7 +37,8 @@ class TopicIds:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Take the consumer's configuration: the same brokers, with the same rights."""
         shared = {name: value for name, value in config.items() if name not in CONSUMER_ONLY}
-        self._admin = AdminClient({**shared, "log_level": 0})  # what troubles this client troubles the consumer too
+        self.admin = AdminClient({**shared, "log_level": 0})  # what troubles this client troubles the consumer too
+        """May be asked other things, too."""
         self._asked: dict[str, Future[TopicDescription]] = {}
         self._asked_at = time.monotonic()
 
@@ -48,7 +49,7 @@ class TopicIds:
             KafkaException: No broker answers.
         """
         names = sorted(set(topics))
-        metadata = self._admin.list_topics(names[0], timeout=ASK_S)
+        metadata = self.admin.list_topics(names[0], timeout=ASK_S)
         if metadata.controller_id not in metadata.brokers:  # the question would wait for one: mock brokers have none
             return {topic: topic for topic in names}
         return {topic: _answer(topic, future) for topic, future in self._ask(names).items()}
@@ -73,7 +74,7 @@ class TopicIds:
             return {}
         return cast(
             "dict[str, Future[TopicDescription]]",
-            self._admin.describe_topics(TopicCollection(names), request_timeout=ASK_S),  # pyright: ignore[reportUnknownMemberType] - an untyped Future
+            self.admin.describe_topics(TopicCollection(names), request_timeout=ASK_S),  # pyright: ignore[reportUnknownMemberType] - an untyped Future
         )
 
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
-from asset_reporting import metrics
+from asset_reporting import tracing
 from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.auth import LINEAGE_PATH, ApiKeys, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
@@ -25,16 +25,19 @@ from asset_reporting.endpoints import (
     handle_report_asset_materialization_request,
     handle_report_asset_observation_request,
 )
+from asset_reporting.exposition import Exposition
 from asset_reporting.health import Health
 from asset_reporting.http_reporting import MAX_BATCH_BYTES, HttpReporting
 from asset_reporting.last_resort import LastResort
 from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
+from asset_reporting.request_metrics import RequestMetrics
 from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
+from asset_reporting.traced_requests import TracedReporter, TracedRequests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
     from starlette.requests import Request
@@ -54,6 +57,8 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
 
 BEAT_S = 1.0
 """Seconds between two heartbeats of the loop that answers requests."""
+
+_STARTED = {True: "started", False: "not started"}
 
 _SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
 
@@ -96,6 +101,9 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
     guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
+    outermost = []
+    if tracing.tracer() is not None:
+        reporter, outermost = TracedReporter(reporter, reporting.database), [Middleware(TracedRequests)]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -111,7 +119,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
     routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
-    app = _application(routes, guards, _SERVED, lifespan)
+    app = _application(routes, guards, _SERVED, lifespan, outermost)
     app.state.reporting = HttpReporting(
         reporter,
         DryRun(reporting.targets),
@@ -125,7 +133,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
 def create_management_app(health: Health) -> Starlette:
     """Build the application of a management port: probes and metrics, and nothing that reports."""
-    return _application(probe_routes(health), [], "GET /livez, /readyz, /metrics", None)
+    return _application(probe_routes(health), [], "GET /livez, /readyz, /startupz, /metrics", None)
 
 
 def create_waiting_app(
@@ -157,7 +165,8 @@ def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
 
 
 def probe_routes(health: Health) -> list[BaseRoute]:
-    """Route `/livez`, `/readyz` and `/metrics`; all answer from what is known already."""
+    """Route `/livez`, `/readyz`, `/startupz` and `/metrics`; all answer from what is known already."""
+    exposition = Exposition(health)
 
     async def livez(_: Request) -> JSONResponse:
         return _probe_answer(health.liveness(), ok=health.alive)
@@ -166,11 +175,16 @@ def probe_routes(health: Health) -> list[BaseRoute]:
         document = health.report()
         return _probe_answer(document, ok=document["status"] == "ready")
 
+    async def startupz(_: Request) -> JSONResponse:
+        document = health.report()
+        return _probe_answer({**document, "status": _STARTED[health.started]}, ok=health.started)
+
     async def exposed(request: Request) -> Response:
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(metrics.REGISTRY), headers={"Content-Type": media_type})
+        return Response(encode(exposition), headers={"Content-Type": media_type})
 
-    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", exposed)]
+    probes = {"/livez": livez, "/readyz": readyz, "/startupz": startupz}
+    return [*(Route(path, probe) for path, probe in probes.items()), Route("/metrics", exposed)]
 
 
 async def _beat(health: Health) -> None:
@@ -181,14 +195,18 @@ async def _beat(health: Health) -> None:
 
 
 def _application(
-    routes: list[BaseRoute], guards: list[Middleware], served: str, lifespan: Callable[[Starlette], Any] | None
+    routes: list[BaseRoute],
+    guards: list[Middleware],
+    served: str,
+    lifespan: Callable[[Starlette], Any] | None,
+    outermost: Sequence[Middleware] = (),
 ) -> Starlette:
     async def no_route(_: Request, error: Exception) -> Response:
         return _no_route(error, served)
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(LastResort), *guards],
+        middleware=[Middleware(RequestMetrics, routes=routes), *outermost, Middleware(LastResort), *guards],
         exception_handlers={HTTPException: no_route},
         lifespan=lifespan,
     )

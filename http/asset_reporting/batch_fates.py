@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from asset_events import AssetEvent, ErrorDetail, InvalidEventError
-from asset_reporting import happenings
+from asset_reporting import happenings, tracing
 from asset_reporting.answers import INTERNAL, not_now
 from asset_reporting.outcomes import Recorded
 from asset_reporting.posts import Fate, check_permission, is_refused, settle
@@ -84,11 +84,14 @@ async def _report_chunk(
 
 def _read(values: list[bytes], parse: Parse) -> list[AssetEvent | InvalidEventError]:
     read: list[AssetEvent | InvalidEventError] = []
-    for value in values:
-        try:
-            read.append(parse(value))
-        except InvalidEventError as error:
-            read.append(error)
+    with tracing.stage(tracing.VALIDATE) as span:
+        for value in values:
+            try:
+                read.append(parse(value))
+            except InvalidEventError as error:
+                read.append(error)
+        if span is not None:
+            tracing.say_refused(span, [one for one in read if isinstance(one, InvalidEventError)])
     return read
 
 

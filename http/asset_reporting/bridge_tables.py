@@ -1,4 +1,4 @@
-"""The small tables of ours in Dagster's database: the recorder's two, and one for those who work dead letters."""
+"""The small tables of ours in Dagster's database: the recorder's two, operators' pauses, fates of dead letters."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ IDEMPOTENCY_KEYS = db.Table(
     db.Column("recorded_at", db.BigInteger, nullable=False, index=True),  # epoch seconds
 )
 """Keys of events that are recorded: `fingerprint` tells a repetition from another event under the same key."""
+
+PAUSES = db.Table(
+    "asset_bridge_pauses",
+    db.MetaData(),  # apart: made by the first pause, so that a consumer needs no right to make it
+    db.Column("group_id", db.String(255), primary_key=True),
+    db.Column("topic", db.String(255), primary_key=True),
+    db.Column("reason", db.String(200), nullable=False),
+    db.Column("paused_by", db.String(100), nullable=False),
+    db.Column("since", db.BigInteger, nullable=False),  # epoch seconds
+)
+"""Topics that an operator keeps a group from consuming. No cluster: a pause must be possible while Kafka is down, when
+nobody can ask for the cluster's name."""
 
 DEAD_LETTER_FATES = db.Table(
     "asset_bridge_dead_letter_fates",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asset_reporting.idempotency import RETENTION_S
 from asset_reporting.installed_dagster import give_connections_back
 from asset_reporting.outcomes import Acceptable, Again, Outcome, Rejected, Unavailable
-from asset_reporting.recorders import choose_recorder
+from asset_reporting.recorders import choose_recorder, database_of
 from asset_reporting.storage_errors import describe
 from asset_reporting.targets import AcceptAll, Targets
 
@@ -27,6 +27,8 @@ class ReportingContext:
 
     recorder: Recorder
     targets: Targets = field(default_factory=AcceptAll)
+    database: str | None = None
+    """What kind of database that is, by OpenTelemetry's name for it, where we know one."""
 
 
 def reporting_context(
@@ -37,7 +39,8 @@ def reporting_context(
     `key_retention_s` is for how many seconds an idempotency key is remembered.
     """
     give_connections_back(instance.event_log_storage)
-    return ReportingContext(choose_recorder(instance, key_retention_s), targets or AcceptAll())
+    recorder = choose_recorder(instance, key_retention_s)
+    return ReportingContext(recorder, targets or AcceptAll(), database_of(instance))
 
 
 def report(

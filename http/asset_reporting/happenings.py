@@ -1,38 +1,64 @@
 """One function per thing that happens while events are reported, over HTTP (`http`) or Kafka (`kafka`).
 
-A log record's message never holds a value of the input; what a reader may filter by is in its extra fields. Nothing
-that happens per event is logged above DEBUG, and ERROR means that a person must act.
+It writes the log line and moves the metric, and nobody else does. A log record's message never holds a value of the
+input; what a reader may filter by is in its extra fields. Nothing that happens per event is logged above DEBUG, and
+ERROR means that a person must act.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from asset_reporting import metrics
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from prometheus_client import Counter
 
     from asset_events import AssetEvent, ErrorDetail, EventType
 
 Road: TypeAlias = Literal["http", "kafka"]
+Result: TypeAlias = Literal["recorded", "replayed", "rejected", "unavailable", "failed"]
+
+_NOWHERE: Mapping[str, object] = {}
 
 _storage_log = logging.getLogger("asset_bridge.storage")
 
 
-def event_recorded(road: Road, event: AssetEvent, event_id: int | None) -> None:
-    """The event is in Dagster's event log."""
+def event_recorded(
+    road: Road,
+    event: AssetEvent,
+    event_id: int | None,
+    *,
+    replayed: bool = False,
+    at: Mapping[str, object] = _NOWHERE,
+) -> None:
+    """The event is in Dagster's event log, or was already (`replayed`); `at` says where in Kafka it came from."""
+    _count(road, event.event_type, "replayed" if replayed else "recorded").inc()
     fields = {
         "happening": "event_recorded",
         "road": road,
         "event_type": event.event_type,
         "asset_key": list(event.asset_key),
         "event_id": event_id,
+        **at,
     }
     _log(road).debug("An event was recorded.", extra=fields)
 
 
-def event_rejected(road: Road, where: str, event_type: EventType | None, errors: Sequence[ErrorDetail]) -> None:
-    """The event can never be recorded; `where` is its path, or its topic/partition/offset."""
+def event_rejected(
+    road: Road,
+    where: str,
+    event_type: EventType | None,
+    errors: Sequence[ErrorDetail],
+    *,
+    at: Mapping[str, object] = _NOWHERE,
+) -> None:
+    """The event can never be recorded; `where` is its path, or its topic/partition/offset, whose parts are in `at`."""
+    _count(road, event_type, "failed" if errors[0].code == "internal" else "rejected").inc()
     fields = {
         "happening": "event_rejected",
         "road": road,
@@ -40,12 +66,14 @@ def event_rejected(road: Road, where: str, event_type: EventType | None, errors:
         "event_type": event_type,
         "code": errors[0].code,
         "errors": [error.as_dict() for error in errors],
+        **at,
     }
     _log(road).debug("An event was rejected.", extra=fields)
 
 
 def event_not_recorded_now(road: Road, where: str, event_type: EventType | None, reason: str) -> None:
     """The storage did not take the event now; the sender is told to try again."""
+    _count(road, event_type, "unavailable").inc()
     fields = {
         "happening": "event_not_recorded_now",
         "road": road,
@@ -59,6 +87,7 @@ def event_not_recorded_now(road: Road, where: str, event_type: EventType | None,
 
 def event_failed(road: Road, where: str, event_type: EventType | None, reason: str) -> None:
     """An event could not be processed for a reason nobody foresaw: `reason` is a type and a place, without values."""
+    _count(road, event_type, "failed").inc()
     fields = {
         "happening": "event_failed",
         "road": road,
@@ -90,6 +119,12 @@ def storage_unavailable(reason: str) -> None:
 def storage_recovered() -> None:
     """The storage answers, for the first time or again."""
     _storage_log.info("Dagster's storage answers.", extra={"happening": "storage_recovered"})
+
+
+@cache
+def _count(road: Road, event_type: EventType | None, result: Result) -> Counter:
+    """The counter of these labels: looked up once, as it moves with every event."""
+    return metrics.EVENTS.labels(road, event_type or "unknown", result)
 
 
 def _log(road: Road) -> logging.Logger:

@@ -1,7 +1,8 @@
 """Is this process alive, and is it ready? Facts set by whoever knows them, read by the probes; nothing is asked here.
 
 Alive means that the consumer's loop turns (a server of HTTP alone has no loop: answering the probe is the proof).
-Ready means that every named condition holds. An outage elsewhere makes a process unready, never dead.
+Ready means that every named condition holds; started, that it has once been ready. An outage elsewhere makes a process
+unready, never dead.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ class Health:
         self._lock = threading.Lock()
         self._conditions: dict[str, Condition] = {}
         self._facts: dict[str, Any] = {}
+        self._started = False
 
     def set(self, name: str, ok: bool, reason: str = "") -> bool:  # noqa: FBT001 # callers name it, or have it at hand
         """State whether a condition holds; True when that is news, so that the caller logs transitions only."""
         with self._lock:
             before = self._conditions.get(name)
             self._conditions[name] = Condition(ok, "" if ok else reason)
+            self._started = self._started or _all_hold(self._conditions)
         return before is None or before.ok != ok
 
     def note(self, name: str, value: Any) -> None:  # noqa: ANN401 # any JSON value
@@ -62,6 +65,21 @@ class Health:
         """True when every condition holds; False as long as none is known."""
         with self._lock:
             return _all_hold(self._conditions)
+
+    @property
+    def started(self) -> bool:
+        """True once every condition has held at the same time, whatever came after."""
+        return self._started
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """Seconds since the loop turned last; None where there is no heartbeat."""
+        return None if self._max_beat_age_s is None else self._beat_age_s()
+
+    def conditions(self) -> dict[str, bool]:
+        """Which conditions are known, and whether they hold."""
+        with self._lock:
+            return {name: condition.ok for name, condition in self._conditions.items()}
 
     @property
     def alive(self) -> bool:

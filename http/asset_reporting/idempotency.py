@@ -25,7 +25,7 @@ RETENTION_S = 7 * 24 * 3600
 _ASKED_AT_ONCE = 5000
 """Keys in one question: SQLite allows 32,766 parameters."""
 
-_OURS = {"kafka/record"}
+_OURS = {"kafka/record", "kafka/first_failure"}
 # An arrival's own time differs between two sends of one event; where it came from does too.
 _NOT_COMPARED = {"event_time", "idempotency_key"}
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from asset_events import check_media_type, read_run_event
+from asset_reporting import tracing
 from asset_reporting.answers import error_answer, event_result, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
 from asset_reporting.dry_run import reporting_of
@@ -38,7 +39,8 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
     body = await read_body(request, reporting.max_body_bytes)
     check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
     # Facets can be large, and one event may become a thousand: not on the event loop.
-    events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
+    with tracing.stage(tracing.VALIDATE):
+        events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
     for event in events:
         check_permission(context, event)
     return _answer(events, await reporting.reporter.report(events, whole=True) if events else [])

@@ -77,12 +77,30 @@ def _probe_paths() -> dict[str, Any]:
         "/readyz": _get(
             "readyz", "Ready?", "probe", {"200": _ready("Reports can be recorded."), "503": _ready("They cannot now.")}
         ),
+        "/startupz": _get(
+            "startupz",
+            "Has it once been ready?",
+            "probe",
+            {"200": _ready("It has, whatever came after.", "Startup"), "503": _ready("Not yet.", "Startup")},
+        ),
         "/metrics": _get("metrics", "Metrics", "probe", {"200": metrics}),
     }
 
 
-def _probe_schemas() -> dict[str, Any]:
+def _with_conditions(*states: str) -> dict[str, Any]:
     condition = closed({"ok": {"type": "boolean"}, "reason": {"type": "string"}})
+    return {
+        "description": "Every condition with its reason, and facts such as the recorder in use.",
+        "type": "object",
+        "properties": {
+            "status": {"enum": [*states]},
+            "conditions": {"type": "object", "additionalProperties": condition},
+        },
+        "required": ["status", "conditions"],
+    }
+
+
+def _probe_schemas() -> dict[str, Any]:
     return {
         "Liveness": {
             "type": "object",
@@ -93,15 +111,8 @@ def _probe_schemas() -> dict[str, Any]:
             },
             "required": ["status"],
         },
-        "Readiness": {
-            "description": "Every condition with its reason, and facts such as the recorder in use.",
-            "type": "object",
-            "properties": {
-                "status": {"enum": ["ready", "not ready"]},
-                "conditions": {"type": "object", "additionalProperties": condition},
-            },
-            "required": ["status", "conditions"],
-        },
+        "Readiness": _with_conditions("ready", "not ready"),
+        "Startup": _with_conditions("started", "not started"),
     }
 
 
@@ -139,5 +150,5 @@ def _alive(description: str) -> dict[str, Any]:
     return _answer(description, {"application/json": {"schema": ref("Liveness")}})
 
 
-def _ready(description: str) -> dict[str, Any]:
-    return _answer(description, {"application/json": {"schema": ref("Readiness")}})
+def _ready(description: str, schema: str = "Readiness") -> dict[str, Any]:
+    return _answer(description, {"application/json": {"schema": ref(schema)}})

@@ -58,7 +58,7 @@ def settle(where: str, event: AssetEvent, outcome: Outcome) -> Fate:
     """Note what became of an event, and return what its sender is told; `where` is the endpoint."""
     match outcome:
         case Recorded():
-            happenings.event_recorded("http", event, outcome.event_id)
+            happenings.event_recorded("http", event, outcome.event_id, replayed=outcome.replayed)
             return outcome
         case Acceptable():
             return outcome

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # By name: dagster-postgres is an extra and must not be imported to recognise its storage. Not their subclasses:
 # those may write elsewhere.
-_TRANSACTIONAL = {"PostgresEventLogStorage", "SqliteEventLogStorage"}
+_TRANSACTIONAL = {"PostgresEventLogStorage": "postgresql", "SqliteEventLogStorage": "sqlite"}
 
 _log = logging.getLogger("asset_bridge.storage")
 
@@ -38,7 +38,7 @@ def choose_recorder(instance: DagsterInstance, key_retention_s: float = RETENTIO
 
 def _best_recorder(instance: DagsterInstance, key_retention_s: float) -> Recorder:
     storage = instance.event_log_storage
-    if type(storage).__name__ not in _TRANSACTIONAL:
+    if not keeps_tables(storage):
         return _public(instance, f"{type(storage).__name__} has no transactions that we know")
     try:
         self_test(storage)
@@ -53,16 +53,26 @@ def _public(instance: DagsterInstance, reason: str) -> PublicRecorder:
     return PublicRecorder(instance, reason)
 
 
+def keeps_tables(storage: object) -> bool:
+    """Whether an event log storage is one whose database can hold tables of ours."""
+    return type(storage).__name__ in _TRANSACTIONAL
+
+
 def recorder_facts(recorder: Recorder) -> dict[str, str]:
     """Which recorder is in use, for the readiness document, and why it is not the best one."""
     facts = {"name": recorder.name, "guarantee": recorder.guarantee}
     return facts if recorder.shortcoming is None else facts | {"reason": recorder.shortcoming}
 
 
+def database_of(instance: DagsterInstance) -> str | None:
+    """What kind of database the event log is in, where it is one of those that we know."""
+    return _TRANSACTIONAL.get(type(instance.event_log_storage).__name__)
+
+
 def read_ledger(instance: DagsterInstance, group: GroupId) -> Positions:
     """Where each partition of a group stands, without choosing a recorder or making its tables; empty if nowhere."""
     storage: Any = instance.event_log_storage
-    if type(storage).__name__ not in _TRANSACTIONAL:
+    if not keeps_tables(storage):
         return {}
     with storage.index_connection() as connection:
         return ledger.read(connection, group) if db.inspect(connection).has_table(OFFSETS.name) else {}

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from asset_events import ErrorDetail, InvalidEventError, check_media_type, cloud_event_mode, parse_parts
 from asset_events.cloud_event_headers import BATCHED
 from asset_events.media_type import is_media_type
+from asset_reporting import tracing
 from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ async def read_event(
     body = await read_body(request, max_body_bytes)
     if body:  # with an empty one, headers about it say nothing
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
-    return parse_parts(
-        event_type,
-        path=_asset_key_path(request),
-        query=fields_of_query(request),
-        body=body,
-        idempotency_key=idempotency_key(request),
-        cloud_event=cloud_event(request),
-        unknown_fields=unknown_fields,
-        max_bytes=max_body_bytes,
-    )
+    with tracing.stage(tracing.VALIDATE):
+        return parse_parts(
+            event_type,
+            path=_asset_key_path(request),
+            query=fields_of_query(request),
+            body=body,
+            idempotency_key=idempotency_key(request),
+            cloud_event=cloud_event(request),
+            unknown_fields=unknown_fields,
+            max_bytes=max_body_bytes,
+        )
 
 
 def cloud_event(request: Request) -> CloudEventMode | None:

@@ -29,6 +29,14 @@ def take_writers_lock(connection: Connection) -> None:
             f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
         )
     else:
-        # Left to itself, SQLite takes its lock at the first write, and refuses at once instead of waiting when a read
-        # came before it and somebody wrote in between.
+        begin_writing(connection)
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction that reads before it writes, and takes no storage id.
+
+    Left to itself, SQLite takes its one lock at the first write, and refuses at once instead of waiting when a read
+    came before it and somebody wrote in between.
+    """
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")

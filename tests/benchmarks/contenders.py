@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +78,15 @@ def plain_consumer(home: Home, records: int) -> Measured:
             return _drain(home, pid, records)
 
 
-def bridge_drain(home: Home, records: int) -> Measured:
-    """Drain a backlog with `asset-bridge consume`."""
+def bridge_drain(home: Home, records: int, more: Mapping[str, str] | None = None) -> Measured:
+    """Drain a backlog with `asset-bridge consume`; `more` are environment variables."""
     with backlog(records) as bootstrap:
         settings = {
             "ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
             "ASSET_BRIDGE_KAFKA__TOPICS": TOPIC,
             "ASSET_BRIDGE_MANAGEMENT__PORT": "0",
             "ASSET_BRIDGE_LOG_LEVEL": "WARNING",
+            **(more or {}),
         }
         with running((*BRIDGE, "consume"), home, settings) as pid:
             return _drain(home, pid, records)

@@ -130,6 +130,32 @@ def test_each_alert_is_tried_both_ways(name: str, tmp_path: Path) -> None:
         ("AssetBridgeLagStays", "[30m]) == 0", "[30m]) >= 0"),
         ("AssetBridgeLagStays", '"for": "30m"', '"for": "5m"'),
         ("AssetBridgeLagStays", ".*asset-bridge.*", ".*"),
+        ("AssetBridgeStalled", "> 120", "> 60"),
+        ("AssetBridgeStalled", '"for": "1m"', '"for": "0s"'),
+        ("AssetBridgeNotReady", '"for": "15m"', '"for": "5m"'),
+        ("AssetBridgePartitionsHeld", "held|stopped", "held|stopped|outage"),
+        ("AssetBridgePartitionsHeld", "held|stopped", "held|stopped|operator"),
+        ("AssetBridgePartitionsHeld", '"for": "5m"', '"for": "1m"'),
+        ("AssetBridgeRecordsOld", "> 900", "> 300"),
+        ("AssetBridgeRecordsOld", '"for": "5m"', '"for": "1m"'),
+        ("AssetBridgeNobodyConsumes", "sum by (namespace, job)", "min by (namespace, job)"),
+        ("AssetBridgeNobodyConsumes", '"for": "10m"', '"for": "1m"'),
+        ("AssetBridgeDeadLetters", "unless sum", "and sum"),
+        ("AssetBridgeEventsFail", 'outcome=\\"failed\\"', 'outcome=~\\"failed|rejected\\"'),
+        ("AssetBridgeEventsFail", "unless sum", "and sum"),
+        ("AssetBridgeRefusesPosts", "> 0.05", "> 0.001"),
+        ("AssetBridgeRefusesPosts", "5..", "[45].."),
+        ("AssetBridgeRefusesPosts", 'method=\\"POST\\"', ""),
+        ("AssetBridgeRefusesPosts", '"for": "5m"', '"for": "0s"'),
+        ("AssetBridgeUnauthorized", "> 50", "> 5"),
+        ("AssetBridgeUnauthorized", "401", "400"),
+        ("AssetBridgeRebalances", "> 20", "> 10"),
+        ("AssetBridgeRebalances", "revoked|lost", "revoked|lost|assigned"),
+        ("AssetBridgeCommitsFail", "> 3", "> 0"),
+        ("AssetBridgeCommitsFail", "unless sum", "and sum"),
+        ("AssetBridgeCommitsFail", '"for": "15m"', '"for": "0s"'),
+        ("AssetBridgePausedLong", "operator", "outage"),
+        ("AssetBridgePausedLong", '"for": "1d"', '"for": "1h"'),
     ],
 )
 def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, instead: str, tmp_path: Path) -> None:
@@ -146,23 +172,28 @@ def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, in
         ("AssetBridgeTooSlow", "offset 30m", "offset 4h"),
         ("AssetBridgeTooSlow", '"for": "30m"', '"for": "1h"'),
         ("AssetBridgeTooSlow", "> 10000", "> 1000000"),
+        ("AssetBridgeDeadLetters", "or (", "and ("),
+        ("AssetBridgeEventsFail", "or (", "and ("),
+        ("AssetBridgePartitionsHeld", "sum by (namespace, job, reason)", "min by (namespace, job, instance)"),
+        ("AssetBridgeRefusesPosts", "> 0.05", "> 0.5"),
+        ("AssetBridgePausedLong", '"for": "1d"', '"for": "2d"'),
     ],
 )
 def test_an_alert_that_is_a_little_too_slow_is_noticed(name: str, part: str, instead: str, tmp_path: Path) -> None:
     assert any(noticed(tmp_path, name, replaced(part, instead), fires=True))
 
 
-def test_the_page_has_a_rule_on_dead_letters_that_does_what_it_says(tmp_path: Path) -> None:
+def test_the_page_has_a_rule_on_parked_letters_that_does_what_it_says(tmp_path: Path) -> None:
     (expression,) = re.findall(r"^ +expr: (increase.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
     letters = 'kafka_topic_partition_current_offset{topic="%s", partition="0"}'
     series = [
-        {"series": letters % "events.dlq", "values": "0x20 1x40"},
-        {"series": letters % "calm.dlq", "values": "7x60"},
-        {"series": letters % "events", "values": "0+5x60"},
+        {"series": letters % "events.dlq.parking", "values": "0x20 1x40"},
+        {"series": letters % "calm.dlq.parking", "values": "7x60"},
+        {"series": letters % "events.dlq", "values": "0+5x60"},
     ]
     asked = [
         {"expr": f"count by (topic) ({expression})", "eval_time": at, "exp_samples": samples}
-        for at, samples in (("20m", []), ("30m", [{"labels": '{topic="events.dlq"}', "value": 1}]), ("50m", []))
+        for at, samples in (("20m", []), ("30m", [{"labels": '{topic="events.dlq.parking"}', "value": 1}]), ("50m", []))
     ]
     test = {"interval": "1m", "input_series": series, "promql_expr_test": asked}
     cases = {"rule_files": [], "evaluation_interval": "1m", "tests": [test]}
@@ -173,7 +204,7 @@ def test_the_page_has_a_rule_on_dead_letters_that_does_what_it_says(tmp_path: Pa
 def test_values_of_the_page_render() -> None:
     (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     groups = render(merged(LEAST, yaml.safe_load(block))).one("PrometheusRule")["spec"]["groups"]
-    assert groups[-1]["rules"][0]["alert"] == "AssetBridgeDeadLetters"
+    assert groups[-1]["rules"][0]["alert"] == "AssetBridgeParkedLetters"
     (small,) = [rule for group in groups for rule in group["rules"] if rule["alert"] == "AssetBridgeTooSlow"]
     assert "> 100000\n" in small["expr"]
     assert small["annotations"]["runbook_url"].startswith("https://")

@@ -23,12 +23,10 @@ from asset_consumer.commands.dlq_replay import park, replay
 from asset_consumer.commands.options import config_option
 from asset_consumer.letter_filter import LetterFilter
 from asset_consumer.letter_stats import TRAITS, Trait
-from asset_consumer.one_line import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asset_consumer.letter_stats import LetterCount
     from asset_consumer.letters import Letter
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per line, for scripts.")
@@ -65,7 +63,8 @@ dlq.add_command(park)
 @_JSON
 def list_letters(config: Path | None, limit: int, as_json: bool, **chosen: Any) -> int:  # noqa: FBT001, ANN401 # click passes them so
     """List the letters that wait for somebody, the newest first; with --json all of them, as they lie."""
-    from asset_consumer.letter_json import summary  # noqa: PLC0415 # late: `--help` needs none of it
+    from asset_consumer.commands.dlq_tables import list_text  # noqa: PLC0415 # late: `--help` needs no tables
+    from asset_consumer.letter_json import summary  # noqa: PLC0415 # see above
     from asset_consumer.letter_reader import newest  # noqa: PLC0415 # see above
 
     with desk_of(settings_of(config), chosen) as desk:
@@ -78,7 +77,7 @@ def list_letters(config: Path | None, limit: int, as_json: bool, **chosen: Any) 
         else:
             with progress_bar(desk, reader):
                 letters, total = newest(found, limit)
-            _print_list(letters, total)
+            click.echo(list_text(letters, total), nl=False)
         note_foreign(reader)
     return 0 if total else EXIT_NOTHING
 
@@ -118,7 +117,8 @@ def show(id_or_place: str, config: Path | None, as_json: bool, **chosen: Any) ->
 @_JSON
 def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: Any) -> int:  # noqa: FBT001, ANN401 # click passes them so
     """Count the letters that wait for somebody."""
-    from asset_consumer.letter_json import iso  # noqa: PLC0415 # late: `--help` needs none of it
+    from asset_consumer.commands.dlq_tables import counts_text  # noqa: PLC0415 # late: `--help` needs no tables
+    from asset_consumer.letter_json import iso  # noqa: PLC0415 # see above
     from asset_consumer.letter_stats import count_letters  # noqa: PLC0415 # see above
 
     with desk_of(settings_of(config), chosen) as desk:
@@ -130,10 +130,8 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
                 told = dict(zip(by, count.traits, strict=True))
                 numbers = {"letters": count.letters, "records": count.records}
                 click.echo(json.dumps({**told, **numbers, "first": iso(count.first), "last": iso(count.last)}))
-        elif counts:
-            _print_counts(counts, by)
         else:
-            click.echo("No letter matches.")
+            click.echo(counts_text(counts, by), nl=False)
         note_foreign(reader)
     return 0 if counts else EXIT_NOTHING
 
@@ -145,43 +143,3 @@ def _named(reader: Any, topics: Iterable[str], name: str) -> Iterable[Letter]:  
         letter = reader.letter_at(parts[0], int(parts[1]), int(parts[2]))
         return [] if letter is None else [letter]
     return deque(reader.letters(LetterFilter(ids=(name,), states=frozenset())))
-
-
-def _print_list(letters: list[Letter], total: int) -> None:
-    from rich.console import Console  # noqa: PLC0415 # late: `--help` needs no tables
-    from rich.table import Table  # noqa: PLC0415 # see above
-    from rich.text import Text  # noqa: PLC0415 # see above
-
-    if not letters:
-        click.echo("No letter matches.")
-        return
-    table = Table("failed", "letter", "id", "state", "code", "asset", "error", box=None, pad_edge=False)
-    for letter in letters:
-        at = letter.failed_at
-        error = letter.errors[0] if letter.errors else None
-        texts = (
-            "-" if at is None else at.strftime("%m-%d %H:%M:%S"),
-            letter.place,
-            letter.id,
-            letter.state,
-            letter.code,
-            letter.asset or "-",
-            f"{error.path} {error.message}".strip() if error else "-",
-        )
-        table.add_row(*(Text(one_line(text)) for text in texts))
-    Console().print(table)
-    if total > len(letters):
-        click.echo(f"{len(letters)} of {total} letters, the newest; --limit or --json shows more.")
-
-
-def _print_counts(counts: list[LetterCount], by: tuple[Trait, ...]) -> None:
-    from rich.console import Console  # noqa: PLC0415 # late: `--help` needs no tables
-    from rich.table import Table  # noqa: PLC0415 # see above
-    from rich.text import Text  # noqa: PLC0415 # see above
-
-    table = Table(*by, "letters", "records", "first", "last", box=None, pad_edge=False)
-    for count in counts:
-        times = ("-" if at is None else at.strftime("%Y-%m-%d %H:%M:%S") for at in (count.first, count.last))
-        cells = (*count.traits, str(count.letters), str(count.records), *times)
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    Console().print(table)

@@ -23,6 +23,7 @@ from asset_consumer.commands.dlq_options import (
     settings_of,
 )
 from asset_consumer.commands.dlq_outcomes import Tally, progress_bar
+from asset_consumer.letter_topics import dead_letter_topics
 
 if TYPE_CHECKING:
     from asset_consumer.letter_desk import LetterDesk
@@ -87,8 +88,8 @@ def replay(config: Path | None, apply: bool, as_json: bool, **chosen: Any) -> in
 
     options = ReplayOptions(
         by=_operator(chosen["by"]),
-        inputs=frozenset(topic.name for topic in settings.kafka.topics),
-        to_topic=chosen["to_topic"],
+        inputs=_inputs(settings),
+        to_topic=_no_dead_letters(settings, chosen["to_topic"]),
         repartition=chosen["repartition"],
         patch=patch,
         max_replays=chosen["max_replays"],
@@ -109,7 +110,7 @@ def park(config: Path | None, apply: bool, as_json: bool, **chosen: Any) -> int:
     from asset_consumer.replay_plan import ReplayOptions, ReplayPlan  # noqa: PLC0415 # late: `--help` needs no Kafka
 
     with _sender(settings) as sender:
-        plan = ReplayPlan(ReplayOptions(_operator(chosen["by"]), frozenset()), sender.partitions, None)
+        plan = ReplayPlan(ReplayOptions(_operator(chosen["by"]), _inputs(settings)), sender.partitions, None)
         return _do(settings, plan, plan.park, sender, chosen, apply=apply, as_json=as_json)
 
 
@@ -197,6 +198,17 @@ def _stoppable() -> Generator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _inputs(settings: Settings) -> frozenset[str]:
+    return frozenset(topic.name for topic in settings.kafka.topics)
+
+
+def _no_dead_letters(settings: Settings, topic: str | None) -> str | None:
+    """Refuse to send records to where letters lie: they would be none there."""
+    if topic in {name for parking in (False, True) for name in dead_letter_topics(settings, parking=parking)}:
+        raise click.BadParameter("is a topic of dead letters", param_hint="--to-topic")
+    return topic
 
 
 def _patch_of(file: Path | None) -> Patch | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from asset_consumer.commands.options import config_option
+from asset_consumer.commands.options import config_option, json_option
 from asset_consumer.logs import configure_logging
 from asset_consumer.settings_sources import load_settings
 
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from asset_consumer.settings import Settings
 
 
+DRIFT = 3
+"""Exit code of `verify`: ledger, Kafka and the log do not fit, and a person must look."""
+
+
 @click.group()
 def offsets() -> None:
-    """Show where a consumer group stands, in the ledger and in Kafka, and reset it."""
+    """Show where a consumer group stands, in the ledger and in Kafka, verify that the two fit, and reset it."""
 
 
 @offsets.command()
@@ -32,6 +37,29 @@ def show(config: Path | None) -> None:
 
     with open_ledger() as ledger:
         _print(show_offsets(settings, ledger))
+
+
+@offsets.command()
+@config_option
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, config: Path | None, *, as_json: bool) -> None:
+    """Hold the ledger against Kafka's committed offsets and the logs, and say what the next start would do.
+
+    Changes nothing; consumers may be running. Exit codes: 0 in step, 3 drift (a person must look), 1 cannot tell.
+    """
+    settings = _settings(config)
+    from asset_consumer.commands.offsets_verified import as_document, print_verified  # noqa: PLC0415 # late: Dagster
+    from asset_consumer.dagster_instance import open_ledger  # noqa: PLC0415 # takes seconds
+    from asset_consumer.offset_drift import verify_offsets  # noqa: PLC0415 # see above
+
+    with open_ledger() as ledger:
+        verified = verify_offsets(settings, ledger)
+    if as_json:
+        click.echo(json.dumps(as_document(settings.kafka.group_id, verified)))
+    else:
+        print_verified(verified)
+    ctx.exit(DRIFT if verified.drift else 0)
 
 
 @offsets.command()

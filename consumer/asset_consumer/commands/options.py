@@ -13,3 +13,6 @@ config_option = click.option(
     help="YAML file with settings; the environment wins over it.",
 )
 """`--config FILE`, which the command hands to `load_settings`."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+"""`--json`, for scripts; the parameter is `as_json`."""

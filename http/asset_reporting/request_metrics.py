@@ -1,0 +1,58 @@
+"""Counts and times HTTP requests, by the route they matched: a path would be as many series as there are assets."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from asset_reporting import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UNMATCHED = "unmatched"
+"""The route of a request that none serves."""
+
+GONE = ""
+"""The status of a request whose sender went away unanswered."""
+
+_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
+
+class RequestMetrics:
+    """The outermost layer, so that what the others answer is counted too."""
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        """Take the routes that `app` serves; each has an endpoint of its own."""
+        self._app = app
+        self._routes: dict[Callable[..., Any], str] = {
+            route.endpoint: route.path for route in routes if isinstance(route, Route)
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and note route, status and time."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = GONE
+
+        async def noting_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        began = time.perf_counter()
+        try:
+            await self._app(scope, receive, noting_send)
+        finally:
+            route = self._routes.get(scope.get("endpoint"), UNMATCHED)  # type: ignore[arg-type] # None is no key
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            metrics.HTTP_REQUESTS.labels(route, method, status).inc()
+            metrics.HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
