@@ -13,6 +13,7 @@ from console_flow import HOSTILE, OPERATOR, ConsoleFlow, console_flow, event
 from consuming import eventually
 from mock_cluster import Sent, consume_all
 from playwright.sync_api import expect
+from processes import Process
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
@@ -177,6 +178,20 @@ def tab_to(page: Page, name: str) -> None:
             assert seen[1] == "solid", "the focus is not to be seen"
             return
     pytest.fail(f"{name} is not reached by Tab")
+
+
+def test_an_operators_pause_is_shown_with_its_reason(flow: ConsoleFlow, browser: Browser) -> None:
+    def asset_bridge(*arguments: str) -> None:
+        with Process(*arguments, home=flow.home, environment=flow.environment) as process:
+            assert process.wait(60) == 0, process.err
+
+    with opened(browser) as page:
+        asset_bridge("pause", "--all", "--reason", "deploying <b>dbt</b>", "--by", "ada")
+        page.goto(flow.url)
+        expect(page.locator("#verdict")).to_contain_text("2 of 2 partitions are paused by an operator")
+        expect(page.locator("#partitions")).to_contain_text("deploying <b>dbt</b>")
+        asset_bridge("resume", "--all")
+        expect(page.locator("#verdict-text")).to_contain_text("Everything flows")
 
 
 def test_pages_are_there_at_once_when_kafka_is_not(flow: ConsoleFlow, browser: Browser) -> None:
