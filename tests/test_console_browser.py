@@ -154,6 +154,20 @@ def test_letters_of_a_code_are_parked_without_a_script(flow: ConsoleFlow, browse
         assert [record.key for record in consume_all(flow.broker.bootstrap, "events.dlq.parking", 1)] == [b"to-park"]
 
 
+def test_letters_of_a_code_are_corrected_by_a_patch(flow: ConsoleFlow, browser: Browser) -> None:
+    with opened(browser) as page:
+        sign_in(page, flow)
+        page.goto(f"{flow.url}/letters?topic=events&code=field.unknown")
+        page.get_by_text("Correct all with a patch").click()
+        page.get_by_label("Patch").fill('[{"op": "move", "from": "/metdata", "path": "/metadata"}]')
+        page.get_by_role("button", name="Preview the changes").click()
+        expect(page.locator(".will")).to_contain_text("1 record is sent again to its topic, corrected")
+        expect(page.locator(".will")).to_contain_text("names a place that the value does not have")
+        page.get_by_role("button", name="Fix and replay 1 letter").click()
+        expect(page.locator("#outcome")).to_have_text("Done, and not all went well")
+        expect(page.locator("#result tbody")).to_contain_text("replayed")
+
+
 def test_a_letter_is_reached_and_judged_by_the_keyboard_alone(flow: ConsoleFlow, browser: Browser) -> None:
     with opened(browser) as page:
         sign_in(page, flow)
@@ -161,11 +175,11 @@ def test_a_letter_is_reached_and_judged_by_the_keyboard_alone(flow: ConsoleFlow,
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to content"
         page.keyboard.press("Enter")
-        for name in ("field.unknown", "warehouse/orders", "Replay as it is…"):
+        for name in ("schema.invalid", "warehouse/orders", "Replay as it is…"):
             tab_to(page, name)
             with page.expect_navigation():
                 page.keyboard.press("Enter")
-        expect(page.locator(".will")).to_contain_text("It would be refused again: /metdata")
+        expect(page.locator(".will")).to_contain_text("It would be refused again: /passed")
 
 
 def tab_to(page: Page, name: str) -> None:
