@@ -1,6 +1,7 @@
 "use strict";
 // Live updates: the page itself is fetched again, and what has changed in its live parts is changed in place. Nodes
-// stay, so focus, selection and open details do too; and a page without this script works, by reloading.
+// stay, so focus and selection do too; forms and details stand outside the live parts. A page without this script works,
+// by reloading.
 (() => {
   const every = Number(document.body.dataset.every || 0) * 1000;
   if (!every) return;
@@ -13,10 +14,10 @@
 
   function attributes(from, to) {
     for (const { name } of [...from.attributes]) {
-      if (!to.hasAttribute(name) && !(name === "open" && from.nodeName === "DETAILS")) from.removeAttribute(name);
+      if (!to.hasAttribute(name)) from.removeAttribute(name);
     }
     for (const { name, value } of to.attributes) {
-      if (from.getAttribute(name) !== value && !(name === "open" && from.nodeName === "DETAILS")) from.setAttribute(name, value);
+      if (from.getAttribute(name) !== value) from.setAttribute(name, value);
     }
   }
 
@@ -26,7 +27,6 @@
       if (from.data !== to.data) from.data = to.data;
       return;
     }
-    if (from === document.activeElement && "value" in from && from.nodeName !== "BUTTON") return; // somebody is typing
     attributes(from, to);
     children(from, to);
   }
