@@ -18,7 +18,8 @@ from asset_consumer.console.access import Keys, Sessions, load_keys
 from asset_consumer.console.app import STATIC, create_console
 from asset_consumer.console.events import RecordedEvent
 from asset_consumer.console.letter_book import LetterBook, LetterLine
-from asset_consumer.console.letter_work import Foresight, Order
+from asset_consumer.console.letter_order import Order
+from asset_consumer.console.letter_work import Foresight
 from asset_consumer.console.orders import Preview, Run, Shelf
 from asset_consumer.console.world import World
 from asset_consumer.settings import Settings

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse
 
 from asset_consumer.console import audit
 from asset_consumer.console.forms import read_form
+from asset_consumer.console.letter_order import Action, Order, WorkError, check
 from asset_consumer.console.letter_pages import place_of
-from asset_consumer.console.letter_work import Action, Order, WorkError, check, foresee
+from asset_consumer.console.letter_work import foresee
 from asset_consumer.console.orders import Preview, Run, begin
 from asset_consumer.console.payload import payload
 from asset_consumer.console.sources import MADE_FOR_OPERATORS, trouble_of

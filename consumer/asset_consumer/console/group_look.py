@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -23,7 +23,8 @@ ASK_S = 5.0
 LOOK_S = 1.5
 """Seconds in which the oldest records are looked for."""
 
-Place = tuple[str, int]
+Place: TypeAlias = tuple[str, int]
+"""Topic and Kafka partition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from asset_consumer.console import audit
-from asset_consumer.console.letter_work import Order, WorkError, carry_out
+from asset_consumer.console.letter_order import WorkError
+from asset_consumer.console.letter_work import carry_out
 from asset_consumer.console.sources import trouble_of
 
 if TYPE_CHECKING:
     from asset_consumer.console.access import Session
+    from asset_consumer.console.letter_order import Order
     from asset_consumer.console.letter_work import Foresight
     from asset_consumer.console.world import World
     from asset_consumer.replay import Outcome
 
 T = TypeVar("T")
 
-KEPT = 100
+KEPT = 50
 """How many orders are kept of each kind: the oldest make room."""
 
 
@@ -64,6 +65,19 @@ class Preview:
     back: str
 
 
+@dataclass(frozen=True, slots=True)
+class OutcomeLine:
+    """What became of one letter, without what it holds: results are kept for a while."""
+
+    at: str
+    asset: str | None
+    result: str
+    good: bool
+    place: str
+    why: str
+    patched: bool
+
+
 @dataclass(slots=True)
 class Run:
     """An order that is carried out; `ended` is empty as long as it runs."""
@@ -72,8 +86,7 @@ class Run:
     order: Order
     title: str
     back: str
-    began: float = field(default_factory=time.monotonic)
-    outcomes: list[Outcome] = field(default_factory=list["Outcome"])
+    outcomes: list[OutcomeLine] = field(default_factory=list[OutcomeLine])
     ended: str = ""
     problem: str = ""
 
@@ -81,6 +94,19 @@ class Run:
     def name(self) -> str:
         """What is done, in a word for the audit log."""
         return f"fix and {self.order.action}" if self.order.fixes else self.order.action
+
+    def note(self, one: Outcome) -> None:
+        """Take what became of one letter."""
+        line = OutcomeLine(
+            at=one.letter.place,
+            asset=one.letter.asset,
+            result=one.result,
+            good=one.good,
+            place=one.place or "",
+            why=one.why or "",
+            patched=one.patched,
+        )
+        self.outcomes.append(line)
 
 
 def begin(world: World, run: Run) -> None:
@@ -94,16 +120,14 @@ def _carry_out(world: World, run: Run) -> None:
     places = ["/".join(map(str, place)) for place in run.order.places]
     audit.begun(run.session.who, run.name, places)
     try:
-        stopped = carry_out(world.settings, run.order, world.storage.instance(), world.stop, run.outcomes.append)
+        stopped = carry_out(world.settings, run.order, world.storage.instance(), world.stop, run.note)
         run.problem = "" if stopped is None else f"It ended early: {stopped}."
     except WorkError as error:
         run.problem = str(error)
     except Exception as error:  # noqa: BLE001 # whatever it is, the page and the audit log say how it ended
         run.problem = f"It ended early: {trouble_of(error)}."
     finally:
-        audit.acted(
-            run.session.who, run.name, {one.letter.place: one.result for one in list(run.outcomes)}, run.problem
-        )
+        audit.acted(run.session.who, run.name, {one.at: one.result for one in list(run.outcomes)}, run.problem)
         run.ended = "done" if not run.problem else "stopped"
         world.letters.again()
         world.working.discard(threading.current_thread())
