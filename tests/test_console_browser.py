@@ -221,6 +221,9 @@ def test_pages_are_there_at_once_when_kafka_is_not(flow: ConsoleFlow, browser: B
             page.goto(f"{flow.url}/{path}")
             assert time.monotonic() - began < 4
         expect(page.locator("#groups")).to_contain_text(re.compile("cannot be read|answer"))
+        began = time.monotonic()
+        assert page.request.get(f"{flow.url}/letter?at=events.dlq/0/0").status == 503
+        assert time.monotonic() - began < 4
         flow.broker.broker_up()
         page.goto(flow.url)
         expect(page.locator("#verdict-text")).not_to_contain_text("Kafka")

@@ -110,6 +110,9 @@ async def find_letter(world: World, at: str) -> Letter:
         HTTPException: There is none, or nobody answers.
     """
     topic, partition, offset = place_of(world, at)
+    trouble = world.group.look().trouble
+    if trouble:  # known without asking once more
+        raise HTTPException(503, f"The letter cannot be read now: {trouble}.")
     try:
         letter = await world.threads.run(_read, world, topic, partition, offset)
     except TopicReaderError as error:

@@ -115,7 +115,7 @@ class World:
                 rates=self.pace.rates(),
                 pauses=self.pauses.look().value,
                 kafka_trouble=group.trouble,
-                storage_trouble=ledger.trouble,
+                storage_trouble="" if group.value is None else ledger.trouble,  # which waits for Kafka's answer
             )
         )
 
