@@ -29,11 +29,11 @@ FROM build AS build-bridge
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    uv sync --locked --no-dev --no-editable --no-install-project --extra docs --extra kafka --extra postgres --extra registry --extra tracing
+    uv sync --locked --no-dev --no-editable --no-install-project --extra console --extra docs --extra kafka --extra postgres --extra registry --extra tracing
 COPY . .
 # The builder of our wheel is what no lock names: the newest hatchling that pyproject.toml allows.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable --extra docs --extra kafka --extra postgres --extra registry --extra tracing
+    uv sync --locked --no-dev --no-editable --extra console --extra docs --extra kafka --extra postgres --extra registry --extra tracing
 
 
 # No code of ours: a Dagster of the same lock, with its own web server and daemon.

@@ -27,9 +27,9 @@ SET_BY_THE_CHART = {
     "http": {"host", "port", "management_port", "api_keys_file"},
     "targets": {"workspace"},
     "kafka": {"librdkafka_files"},
-    "": {"management"},
+    "": {"management", "console"},
 }
-"""Settings, by their section, that follow from the pod: they are refused under `config`."""
+"""Settings, by their section, that follow from the pod, or that no pod needs: they are refused under `config`."""
 
 _BEGIN, _END = "<!-- values: made by tests/chart_files.py -->", "<!-- end of values -->"
 
@@ -78,7 +78,7 @@ def _settings_schema() -> dict[str, Any]:
         whole = settings["$defs"][model.__name__] if isinstance(model, type) else settings
         for name in names:
             del whole["properties"][name]
-    del settings["$defs"]["ManagementSettings"]
+    del settings["$defs"]["ManagementSettings"], settings["$defs"]["ConsoleSettings"]
     kafka = settings["$defs"]["KafkaSettings"]["properties"]
     text = {"type": "string", "minLength": 1}
     topics = {"type": "array", "minItems": 1, "items": {"anyOf": [text, {"$ref": "#/$defs/TopicSettings"}]}}

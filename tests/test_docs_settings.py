@@ -41,8 +41,7 @@ def shown(default: Any) -> str:
     if isinstance(default, float):
         return f"`{default:g}`"
     if isinstance(default, tuple):
-        topics = [topic for topic in default if isinstance(topic, TopicSettings)]
-        return f"`{','.join(topic.name for topic in topics)}`"
+        return f"`{','.join(one.name if isinstance(one, TopicSettings) else str(one) for one in default)}`"
     return f"`{default}`"
 
 

@@ -32,6 +32,7 @@ _COMMANDS = {
     "serve": _Command("Take events by HTTP.", "http"),
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
+    "console": _Command("Show the flow, events and dead letters in a browser, and work the letters.", "console"),
     "offsets": _Command("Show where the consumer group stands, verify it, and reset it.", "kafka"),
     "pause": _Command("Let the consumer group leave topics alone, for a reason.", "kafka"),
     "pauses": _Command("Show what is paused, since when, by whom and why.", "kafka"),

@@ -40,6 +40,9 @@ STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
 """dagster-webserver's own defaults for the two (`--db-statement-timeout`, `--db-pool-recycle`)."""
 
+READERS = 3
+"""How many threads of a process that only reads ask side by side."""
+
 SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 """Parameters of libpq: after 25 seconds without a sign of life the connection is broken. A statement timeout is the
 server's to keep, and Linux by itself waits for a quarter of an hour, or for two hours where it only listens."""
@@ -102,6 +105,25 @@ def open_instance() -> Generator[DagsterInstance]:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
     """
     with _when_available(DagsterInstance.get, threading.Event()) as instance:
+        yield instance
+
+
+@contextmanager
+def open_at_once() -> Generator[DagsterInstance]:
+    """Open the instance to read from it; raises what the storage raises, also when it is not there yet.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used.
+    """
+    try:
+        instance = DagsterInstance.get()
+    except Exception as error:
+        refused = home_problem(error)
+        if refused is not None:
+            raise refused from None
+        raise
+    with instance:
+        _pool_connections(instance, READERS)
         yield instance
 
 

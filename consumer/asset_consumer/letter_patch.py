@@ -51,6 +51,17 @@ class Patch:
             raise PatchError("what the patch leaves cannot be written as JSON in UTF-8") from None
 
 
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """A value that takes the place of whatever there was."""
+
+    value: bytes
+
+    def apply(self, _value: bytes | None) -> bytes:
+        """The new value."""
+        return self.value
+
+
 def load_patch(file: Path) -> Patch:
     """Read a patch from a file.
 
@@ -58,9 +69,17 @@ def load_patch(file: Path) -> Patch:
         PatchError: The file cannot be read, or holds no patch.
     """
     try:
-        content = file.read_bytes()
+        return read_patch(file.read_bytes())
     except OSError as error:
         raise PatchError(f"the file cannot be read: {error.strerror}") from None
+
+
+def read_patch(content: bytes) -> Patch:
+    """Take a JSON document for a patch.
+
+    Raises:
+        PatchError: It is none.
+    """
     try:
         found = _read(content)
         operations = cast("list[dict[str, Any]]", found) if isinstance(found, list) else []

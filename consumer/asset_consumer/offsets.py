@@ -52,11 +52,15 @@ class PartitionOffsets:
         return "asset-bridge" if self.mark == LEDGER_MARK else "asset-bridge without ledger"
 
     @property
+    def stands(self) -> int | None:
+        """The next offset of the group, by the ledger or by who moved it last; None is "nowhere yet"."""
+        ours = self.committed is None or self.mark == LEDGER_MARK
+        return self.ledger if self.ledger is not None and ours else self.committed
+
+    @property
     def lag(self) -> int:
         """Records between where the group stands and the log's end."""
-        ours = self.committed is None or self.mark == LEDGER_MARK
-        stands = self.ledger if self.ledger is not None and ours else self.committed
-        return self.log_ends - (stands if stands is not None else self.log_begins)
+        return self.log_ends - (self.stands if self.stands is not None else self.log_begins)
 
 
 def show_offsets(settings: Settings, ledger: Callable[[GroupId], Positions]) -> list[PartitionOffsets]:

@@ -13,7 +13,7 @@ from asset_consumer.letter_topics import is_parking, parking_topic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asset_consumer.letter_patch import Patch
+    from asset_consumer.letter_patch import NewValue, Patch
     from asset_consumer.letters import Letter
     from asset_consumer.record import Headers, Record
     from asset_events import ErrorDetail
@@ -41,7 +41,7 @@ class ReplayOptions:
     inputs: frozenset[str]
     to_topic: str | None = None
     repartition: bool = False
-    patch: Patch | None = None
+    patch: Patch | NewValue | None = None
     max_replays: int = MAX_REPLAYS
     original_time: bool = False
     park_failing: bool = False

@@ -134,7 +134,7 @@ def load_api_keys(settings: Settings) -> ApiKeys | None:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise SettingsError([f"ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): {reason}"]) from None
-    if not settings.http.allow_anonymous and not _is_loopback(settings.http.host):
+    if not settings.http.allow_anonymous and not is_loopback(settings.http.host):
         problem = (
             "ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): is needed beyond loopback; "
             "set ASSET_BRIDGE_HTTP__ALLOW_ANONYMOUS=true to let anybody report"
@@ -143,7 +143,8 @@ def load_api_keys(settings: Settings) -> ApiKeys | None:
     return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

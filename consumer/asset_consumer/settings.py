@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_fields import MIB, Bytes, Name, Port, Seconds, Section, TargetMode
 from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
 from asset_consumer.settings_lineage import LineageSettings, NamingRuleSettings
@@ -19,6 +20,7 @@ from asset_consumer.settings_tracing import TracingSettings
 from asset_events import UnknownFields
 
 __all__ = [
+    "ConsoleSettings",
     "HttpSettings",
     "KafkaSettings",
     "LineageSettings",
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     http: HttpSettings = HttpSettings()
     management: ManagementSettings = ManagementSettings()
+    console: ConsoleSettings = ConsoleSettings()
     lineage: LineageSettings = LineageSettings()
     targets: TargetSettings = TargetSettings()
     storage: StorageSettings = StorageSettings()

@@ -84,6 +84,16 @@ def first_offsets(settings: Settings, topic: str) -> dict[int, int]:
         return {place.partition: low for place, low, _ in _extents(consumer, settings, [topic])}
 
 
+def extents(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """Where each partition of the topic begins and ends now.
+
+    Raises:
+        TopicReaderError: As `read_topic` does.
+    """
+    with _client(settings) as consumer:
+        return {place.partition: (low, high) for place, low, high in _extents(consumer, settings, [topic])}
+
+
 def count_records(settings: Settings, topics: Iterable[str]) -> int:
     """How many records the topics hold now, at most: a transaction's marks count too, and what compaction took.
 

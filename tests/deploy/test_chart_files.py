@@ -40,6 +40,7 @@ def test_schema_is_a_schema_and_knows_every_setting_that_a_release_may_give() ->
         ("http", "host"), ("http", "port"), ("http", "management_port"), ("http", "api_keys_file"),
         ("management", "host"), ("management", "port"), ("targets", "workspace"), ("kafka", "librdkafka_files"),
         ("kafka", "schema_registry", "password"),
+        *(path for path in setting_paths() if path[0] == "console"),
     }  # fmt: skip
     assert known | by_the_chart == set(setting_paths())
     assert not known & by_the_chart

@@ -1,0 +1,219 @@
+"""The console's pages: who sees and does what, and that nothing in an event can become part of a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_flow import HOSTILE, OPERATOR, VIEWER
+from starlette.testclient import TestClient
+
+from asset_consumer.console import access
+from asset_consumer.console.access import Keys, Sessions, load_keys
+from asset_consumer.console.app import STATIC, create_console
+from asset_consumer.console.events import RecordedEvent
+from asset_consumer.console.letter_book import LetterBook, LetterLine
+from asset_consumer.console.world import World
+from asset_consumer.settings import Settings
+from asset_consumer.settings_console import ConsoleSettings
+from asset_consumer.settings_error import SettingsError
+from asset_consumer.settings_kafka import KafkaSettings
+from asset_reporting.auth import ApiKeys
+
+TEMPLATES = STATIC.parent / "templates"
+
+LINE = LetterLine(
+    place=("dagster.asset-events.dlq", 0, 7),
+    written_ms=1,
+    id="dagster.asset-events/0/9",
+    topic="dagster.asset-events",
+    code=HOSTILE,
+    stage="schema",
+    asset=HOSTILE,
+    key=HOSTILE,
+    failed_at=datetime(2026, 1, 15, tzinfo=UTC),
+    path=f"/{HOSTILE}",
+    message=HOSTILE,
+    replays=1,
+    state="open",
+)
+
+EVENT = RecordedEvent(
+    1, datetime(2026, 1, 15, tzinfo=UTC), "check", (HOSTILE,), HOSTILE, HOSTILE, passed=False, record=HOSTILE
+)
+
+Visitor = Callable[..., TestClient]
+
+
+@pytest.fixture
+def visitor() -> Visitor:
+    """Makes a browser of a console that knows what it was told, and asks nobody."""
+
+    def open_console(*, keys: Keys | None = None, **settings: Any) -> TestClient:
+        kafka = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+        console = ConsoleSettings(dagster_url="http://dagster", **settings)
+        world = World(Settings(kafka=kafka, console=console), keys or Keys(ApiKeys([OPERATOR]), None, anonymous=True))
+        world.letters.learn(LetterBook(lines=(LINE,)))
+        world.events.learn([EVENT])
+        return TestClient(create_console(world), base_url="http://localhost", follow_redirects=False)
+
+    return open_console
+
+
+def sign_in(client: TestClient, key: str, **headers: str) -> TestClient:
+    answer = client.post("/sign-in", data={"key": key, "name": "Ada"}, headers=headers)
+    assert answer.status_code == 303
+    return client
+
+
+def csrf(client: TestClient) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/events", "/letters", "/letters?topic=dagster.asset-events", f"/letters?text={HOSTILE}"]
+)
+def test_nothing_in_an_event_or_a_letter_becomes_part_of_the_page(visitor: Visitor, path: str) -> None:
+    page = visitor().get(path)
+
+    assert page.status_code == 200
+    assert not re.search(r"<img|<script>|onerror=alert\(1\)>\"|\u202e", page.text)
+    assert "&lt;script&gt;alert(2)" in page.text or path == "/"
+    assert r"\u202e" in page.text
+
+
+def test_every_answer_forbids_what_the_pages_do_not_need(visitor: Visitor) -> None:
+    client = visitor()
+    for path in ("/", "/static/console.css", "/nothing", "/letter?at=nonsense", "/result?id=x"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+
+
+def test_templates_hold_no_script_no_style_and_no_address_of_elsewhere() -> None:
+    for template in TEMPLATES.glob("*.html"):
+        text = template.read_text("utf-8")
+        assert not re.search(r"<script(?! src=\"static/)|<style|\sstyle=|\son\w+=|https?://|\|safe", text), (
+            template.name
+        )
+
+
+def test_only_names_of_this_machine_reach_a_console_on_loopback(visitor: Visitor) -> None:
+    client = visitor()
+    hosts = {
+        "localhost:3080": 200,
+        "127.0.0.1": 200,
+        "[::1]:3080": 200,
+        "evil.example": 403,
+        "localhost.evil.example": 403,
+    }
+    assert {host: client.get("/events", headers={"host": host}).status_code for host in hosts} == hosts
+    assert visitor(host="0.0.0.0").get("/events", headers={"host": "console.example"}).status_code == 200
+
+
+def test_without_a_key_everything_is_shown_and_nothing_done(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> None:
+    client = visitor()
+    assert client.get("/letters").status_code == 200
+    assert client.post("/preview", data={"action": "park", "at": LINE.at}).status_code == 403
+    assert client.post("/apply", data={"id": "x"}).status_code == 403
+    assert [record.__dict__["who"] for record in caplog.records if record.name == "asset_bridge.audit"] == [
+        "anonymous"
+    ] * 2
+
+
+def test_viewers_keys_are_asked_for_even_on_loopback_and_do_nothing(visitor: Visitor) -> None:
+    client = visitor(keys=Keys(None, ApiKeys([VIEWER]), anonymous=False))
+    for path in ("/", "/events", "/letters", "/letter?at=x", "/value?at=x", "/preview?id=x", "/result?id=x"):
+        assert client.get(path).headers["location"] == "sign-in"
+    sign_in(client, VIEWER)
+    assert client.get("/letters").status_code == 200
+    assert client.post("/preview", data={"action": "park", "at": LINE.at, "csrf": csrf(client)}).status_code == 403
+
+
+def test_an_operators_form_needs_the_token_of_its_session(visitor: Visitor) -> None:
+    client, other = sign_in(visitor(), OPERATOR), sign_in(visitor(), OPERATOR)
+    for token in ("", "wrong", csrf(other)):
+        assert client.post("/preview", data={"action": "park", "at": LINE.at, "csrf": token}).status_code == 403
+    assert client.post("/preview", data={"action": "none", "at": LINE.at, "csrf": csrf(client)}).status_code == 400
+
+
+def test_forms_of_other_sites_are_refused(visitor: Visitor) -> None:
+    client = visitor()
+    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert client.post("/sign-in", data={"key": OPERATOR}, headers=headers).status_code == 403
+    assert client.post("/sign-in", data={"key": OPERATOR}, headers={"origin": "http://localhost"}).status_code == 303
+
+
+def test_a_wrong_key_is_refused_and_logged_without_it(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> None:
+    answer = visitor().post("/sign-in", data={"key": "not-one-of-the-keys"})
+
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+    assert "not-one-of-the-keys" not in answer.text + caplog.text
+
+
+def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(visitor: Visitor) -> None:
+    plain, secure = visitor(), visitor()
+    cookie = plain.post("/sign-in", data={"key": OPERATOR}).headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/", "Max-Age=28800"} <= {part.strip() for part in cookie.split(";")}
+    assert "Secure" not in cookie
+    forwarded = secure.post("/sign-in", data={"key": OPERATOR}, headers={"x-forwarded-proto": "https"})
+    assert "Secure" in forwarded.headers["set-cookie"]
+
+
+def test_a_session_ends_by_signing_out(visitor: Visitor) -> None:
+    client = sign_in(visitor(), OPERATOR)
+    token = client.cookies["asset_bridge_console"]
+    assert client.post("/sign-out", data={"csrf": "wrong"}).status_code == 403
+    assert client.post("/sign-out", data={"csrf": csrf(client)}).status_code == 303
+    client.cookies.set("asset_bridge_console", token)
+    assert "Sign out" not in client.get("/").text
+
+
+def test_a_session_ends_by_its_time() -> None:
+    now = [0.0]
+    sessions = Sessions(lambda: now[0])
+    token, session = sessions.begin("operator", OPERATOR, "Ada\n\u202e")
+    now[0] = access.SESSION_S - 1
+    assert sessions.find(token) is session
+    assert session.who.startswith("Ada (key ")
+    now[0] += 1
+    assert sessions.find(token) is None
+
+
+def test_beyond_loopback_nobody_looks_without_a_key_unless_that_is_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(OPERATOR)
+
+    def keys(**settings: Any) -> Keys:
+        return load_keys(Settings(console=ConsoleSettings(**settings)))
+
+    with pytest.raises(SettingsError):
+        keys(host="0.0.0.0")
+    with pytest.raises(SettingsError):
+        keys(viewer_keys_file=tmp_path / "missing")
+    assert keys(host="0.0.0.0", allow_anonymous=True).anonymous
+    assert not keys(host="0.0.0.0", operator_keys_file=file).anonymous
+    assert keys(operator_keys_file=file).anonymous
+    assert not keys(viewer_keys_file=file).anonymous
+    assert keys(operator_keys_file=file, viewer_keys_file=file).scope_of(OPERATOR) == "operator"
+
+
+def test_forms_are_read_within_bounds(visitor: Visitor) -> None:
+    client = visitor()
+    assert client.post("/sign-in", data={"key": "x" * 10_000}).status_code == 413
+    assert client.post("/sign-in", content=b"key=%ff").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "at", ["", "x", "other.dlq/0/0", "dagster.asset-events.dlq/0/-1", "dagster.asset-events.dlq/0/1e9"]
+)
+def test_a_letters_place_is_one_of_our_topics(visitor: Visitor, at: str) -> None:
+    assert visitor().get("/letter", params={"at": at}).status_code == 404
