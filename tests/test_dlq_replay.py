@@ -193,6 +193,7 @@ def test_a_topic_that_is_no_input_must_be_named(world: LetterWorld) -> None:
     (forged,) = world.write((replace(failed(GOOD, 4, at=1), topic="other"), UNKNOWN_ASSET))
     code, told = world.json("replay", "--apply", "--all")
     assert (code, results(told)) == (3, {foreign: "replayed", forged: "left"})
+    assert {one["code"] for one in told} == {None, "topic.not_input"}
     assert results(world.json("replay", "--apply", "--all", "--to-topic", "other")[1]) == {forged: "left"}
     assert world.json("replay", "--apply", "--all", "--to-topic", "other", "--repartition")[0] == 0
     assert [record.value for record in world.arrived(1, "other")] == [GOOD]
