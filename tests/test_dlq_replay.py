@@ -17,6 +17,7 @@ from letter_world import CHECK, GOOD, TYPE_MISSING, TYPELESS, UNKNOWN_ASSET, Let
 from mock_cluster import PRODUCE, MockCluster, consume_all
 from real_broker import RealBroker
 
+from asset_consumer import letter_reader
 from asset_consumer.dead_letter_headers import redrive_mark
 from asset_consumer.letter_sender import LetterSender
 from asset_reporting import letter_fates
@@ -310,7 +311,8 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         return send(self, records)
 
     monkeypatch.setattr(LetterSender, "send", failing_again)
-    assert len(world.json("replay", "--apply", "--all", "--rate", "4")[1]) == 3
+    monkeypatch.setattr(letter_reader, "FATES_AT_ONCE", 1)
+    assert len(world.json("replay", "--apply", "--all", "--rate", "4", "--max", "9")[1]) == 3
     assert len(world.places()) == 3
 
 
