@@ -223,11 +223,12 @@ def test_a_record_that_kafka_refuses_is_open_again_and_the_others_go_on(
     world: LetterWorld, cluster: MockCluster
 ) -> None:
     first, second = world.write(failed(GOOD, 3, at=0), failed(GOOD, 4, at=1))
-    cluster.push_partition_errors("events", 0, PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+    too_large = KafkaError.MSG_SIZE_TOO_LARGE
+    cluster.push_partition_errors("events", 0, PRODUCE, too_large, too_large)  # also by itself
     code, told = world.json("replay", "--apply", "--all")
     assert (code, results(told)) == (3, {first: "failed", second: "replayed"})
     assert world.places() == [first]
-    cluster.push_partition_errors("events", 0, PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+    cluster.push_partition_errors("events", 0, PRODUCE, too_large)
     assert results(world.json("replay", "--apply", "--all", "--on-failure", "park")[1]) == {first: "parked"}
 
 
