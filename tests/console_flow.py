@@ -7,15 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from broker import Broker
 from mock_cluster import MockCluster, Sent, produce
 from ports import free_port
 from processes import Process, kafka_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 OPERATOR, VIEWER = "an-operators-key-0123456789", "a-viewers-key-0123456789-abc"
 
@@ -71,7 +68,6 @@ class ConsoleFlow:
     broker: Broker
     home: Path
     environment: dict[str, str]
-    consumer: Process | None
     console: Process
     url: str
 
@@ -85,26 +81,23 @@ class ConsoleFlow:
 
 
 @contextlib.contextmanager
-def console_flow(
-    folder: Path, settings: Mapping[str, str] | None = None, *, keys: bool = True
-) -> Iterator[ConsoleFlow]:
-    """Run it all on a mock cluster and SQLite, with some events sent and settled or not."""
-    operators, viewers = folder / "operators", folder / "viewers"
+def console_flow(folder: Path, broker: Broker | None = None) -> Iterator[ConsoleFlow]:
+    """Run it all on SQLite and a mock cluster, or the broker that is given, with some events sent."""
+    operators = folder / "operators"
     operators.write_text(f"{OPERATOR}\n")
-    viewers.write_text(f"{VIEWER}\n")
     management, port = free_port(), free_port()
-    with MockCluster() as broker, contextlib.ExitStack() as running:
+    with contextlib.ExitStack() as running:
+        broker = broker or running.enter_context(MockCluster())
         for topic in (broker.topic, broker.dead_letters, f"{broker.dead_letters}.parking"):
-            broker.create_topic(topic, 2)
+            broker.create_topic(topic, 2, {"max.message.bytes": "1200000"} if topic != broker.topic else None)
         environment = kafka_environment(
             broker,
             ASSET_BRIDGE_MANAGEMENT__PORT=str(management),
             ASSET_BRIDGE_CONSOLE__PORT=str(port),
             ASSET_BRIDGE_CONSOLE__MANAGEMENT_URLS=f"http://localhost:{management},http://127.0.0.1:{free_port()}",
             ASSET_BRIDGE_CONSOLE__DAGSTER_URL="http://localhost:3000",
+            ASSET_BRIDGE_CONSOLE__OPERATOR_KEYS_FILE=str(operators),
             ASSET_BRIDGE_LOG_FORMAT="json",
-            **({"ASSET_BRIDGE_CONSOLE__OPERATOR_KEYS_FILE": str(operators)} if keys else {}),
-            **(settings or {}),
         )
         home = folder / "home"
         consumer = running.enter_context(Process("consume", home=home, environment=environment))
@@ -112,4 +105,4 @@ def console_flow(
         consumer.line("asset-bridge ready")
         produce(broker.bootstrap, broker.topic, *GOOD, *BAD)
         console.line("asset-bridge ready")
-        yield ConsoleFlow(broker, home, environment, consumer, console, f"http://127.0.0.1:{port}")
+        yield ConsoleFlow(broker, home, environment, console, f"http://127.0.0.1:{port}")

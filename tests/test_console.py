@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from asset_consumer.console.access import Keys, Sessions, load_keys
 from asset_consumer.console.app import STATIC, create_console
 from asset_consumer.console.events import RecordedEvent
 from asset_consumer.console.letter_book import LetterBook, LetterLine
+from asset_consumer.console.letter_work import Foresight, Order
+from asset_consumer.console.orders import Preview, Run, Shelf
 from asset_consumer.console.world import World
 from asset_consumer.settings import Settings
 from asset_consumer.settings_console import ConsoleSettings
@@ -217,3 +220,33 @@ def test_forms_are_read_within_bounds(visitor: Visitor) -> None:
 )
 def test_a_letters_place_is_one_of_our_topics(visitor: Visitor, at: str) -> None:
     assert visitor().get("/letter", params={"at": at}).status_code == 404
+
+
+def test_a_preview_is_of_the_session_that_asked_for_it(visitor: Visitor) -> None:
+    client = sign_in(visitor(), OPERATOR)
+    world = client.app.state.world  # type: ignore[attr-defined] # the application under test
+    mine = world.sessions.find(client.cookies["asset_bridge_console"])
+    _, other = world.sessions.begin("operator", OPERATOR, "")
+    order = Order("park", ((LINE.place),), "me")
+    foresight = Foresight(Counter({"park": 1}), (), (), 0)
+    ours, theirs = (world.previews.put(Preview(who, order, foresight, "letters", "letters")) for who in (mine, other))
+
+    assert "Park 1 letter" in client.get(f"/preview?id={ours}").text
+    assert client.get(f"/preview?id={theirs}").status_code == 404
+    assert client.post("/apply", data={"id": theirs, "csrf": csrf(client)}).status_code == 404
+    assert client.get(f"/result?id={world.runs.put(Run(other, order, '', ''))}").status_code == 404
+
+
+def test_of_two_who_confirm_one_preview_one_gets_it() -> None:
+    shelf = Shelf[str]()
+    name = shelf.put("preview")
+    assert [shelf.get(name), shelf.take(name), shelf.take(name)] == ["preview", "preview", None]
+
+
+@pytest.mark.parametrize("patch", ["no JSON", "[]", '[{"op": "fly"}]'])
+def test_a_patch_that_is_none_is_told_at_once(visitor: Visitor, patch: str) -> None:
+    client = sign_in(visitor(), OPERATOR)
+    form = {"action": "replay", "how": "patch", "patch": patch, "at": LINE.at, "csrf": csrf(client)}
+    answer = client.post("/preview", data=form)
+    assert answer.status_code == 400
+    assert "The patch" in answer.text

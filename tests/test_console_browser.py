@@ -13,6 +13,7 @@ from console_flow import HOSTILE, OPERATOR, ConsoleFlow, console_flow, event
 from consuming import eventually
 from mock_cluster import Sent, consume_all
 from playwright.sync_api import expect
+from processes import Process
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
@@ -153,6 +154,20 @@ def test_letters_of_a_code_are_parked_without_a_script(flow: ConsoleFlow, browse
         assert [record.key for record in consume_all(flow.broker.bootstrap, "events.dlq.parking", 1)] == [b"to-park"]
 
 
+def test_letters_of_a_code_are_corrected_by_a_patch(flow: ConsoleFlow, browser: Browser) -> None:
+    with opened(browser) as page:
+        sign_in(page, flow)
+        page.goto(f"{flow.url}/letters?topic=events&code=field.unknown")
+        page.get_by_text("Correct all with a patch").click()
+        page.get_by_label("Patch").fill('[{"op": "move", "from": "/metdata", "path": "/metadata"}]')
+        page.get_by_role("button", name="Preview the changes").click()
+        expect(page.locator(".will")).to_contain_text("1 record is sent again to its topic, corrected")
+        expect(page.locator(".will")).to_contain_text("names a place that the value does not have")
+        page.get_by_role("button", name="Fix and replay 1 letter").click()
+        expect(page.locator("#outcome")).to_have_text("Done, and not all went well")
+        expect(page.locator("#result tbody")).to_contain_text("replayed")
+
+
 def test_a_letter_is_reached_and_judged_by_the_keyboard_alone(flow: ConsoleFlow, browser: Browser) -> None:
     with opened(browser) as page:
         sign_in(page, flow)
@@ -160,11 +175,11 @@ def test_a_letter_is_reached_and_judged_by_the_keyboard_alone(flow: ConsoleFlow,
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to content"
         page.keyboard.press("Enter")
-        for name in ("field.unknown", "warehouse/orders", "Replay as it is…"):
+        for name in ("schema.invalid", "warehouse/orders", "Replay as it is…"):
             tab_to(page, name)
             with page.expect_navigation():
                 page.keyboard.press("Enter")
-        expect(page.locator(".will")).to_contain_text("It would be refused again: /metdata")
+        expect(page.locator(".will")).to_contain_text("It would be refused again: /passed")
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -177,6 +192,20 @@ def tab_to(page: Page, name: str) -> None:
             assert seen[1] == "solid", "the focus is not to be seen"
             return
     pytest.fail(f"{name} is not reached by Tab")
+
+
+def test_an_operators_pause_is_shown_with_its_reason(flow: ConsoleFlow, browser: Browser) -> None:
+    def asset_bridge(*arguments: str) -> None:
+        with Process(*arguments, home=flow.home, environment=flow.environment) as process:
+            assert process.wait(60) == 0, process.err
+
+    with opened(browser) as page:
+        asset_bridge("pause", "--all", "--reason", "deploying <b>dbt</b>", "--by", "ada")
+        page.goto(flow.url)
+        expect(page.locator("#verdict")).to_contain_text("2 of 2 partitions are paused by an operator")
+        expect(page.locator("#partitions")).to_contain_text("deploying <b>dbt</b>")
+        asset_bridge("resume", "--all")
+        expect(page.locator("#verdict-text")).to_contain_text("Everything flows")
 
 
 def test_pages_are_there_at_once_when_kafka_is_not(flow: ConsoleFlow, browser: Browser) -> None:

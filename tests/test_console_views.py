@@ -131,6 +131,7 @@ def test_reasons_of_held_partitions_are_read_out_of_readiness() -> None:
 
 
 READY = Consumer("c", "", ready=True)
+PAUSED = Consumer("c", "", ready=True, paused={"t": "why"})
 HELD = Consumer("c", "", conditions=(Condition("partitions", ok=False, reason="t/0: dlq.too_large"),))
 
 
@@ -142,6 +143,7 @@ def flow(lag: int = 0, rate: float = 0.0, age_s: float = 60.0, **known: Any) -> 
         "consumers": [READY],
         "oldest": {("t", 0): datetime.now(UTC).timestamp() - age_s},
         "rates": {("t", 0): rate},
+        "pauses": {},
         "kafka_trouble": "",
         "storage_trouble": "",
     }
@@ -157,8 +159,8 @@ def flow(lag: int = 0, rate: float = 0.0, age_s: float = 60.0, **known: Any) -> 
         ({"lag": 9, "age_s": 2.0}, "flowing", "Everything flows"),
         ({"lag": 9}, "waiting", "1 partition waits"),
         ({"lag": 9, "consumers": [HELD]}, "held", "1 of 1 partition is held"),
-        ({"lag": 9, "consumers": [Consumer("c", "", ready=True, paused={"t": "why"})]}, "paused",
-         "1 of 1 partition is paused by an operator"),
+        ({"lag": 9, "pauses": {"t": "why"}}, "paused", "1 of 1 partition is paused by an operator"),
+        ({"lag": 9, "pauses": None, "consumers": [PAUSED]}, "paused", "1 of 1 partition is paused by an operator"),
         ({"consumers": [Consumer("c", "", "nobody listens there")]}, "caught up", "No consumer can be reached"),
         ({"consumers": [Consumer("c", "")]}, "caught up", "1 consumer is not ready"),
         ({"kafka_trouble": "Kafka: _TRANSPORT"}, "caught up", "Kafka does not answer"),

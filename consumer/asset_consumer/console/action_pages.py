@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from asset_consumer.console import audit
 from asset_consumer.console.forms import read_form
 from asset_consumer.console.letter_pages import place_of
-from asset_consumer.console.letter_work import Action, Order, WorkError, foresee
+from asset_consumer.console.letter_work import Action, Order, WorkError, check, foresee
 from asset_consumer.console.orders import Preview, Run, begin
 from asset_consumer.console.payload import payload
 from asset_consumer.console.sources import MADE_FOR_OPERATORS, trouble_of
@@ -56,6 +56,7 @@ async def preview(visit: Visit, form: Form) -> Response:
         raise HTTPException(403)
     order, title, back = _order(visit.world, form, session.who)
     try:
+        check(order)
         foresight = await visit.world.work_threads.run(_foresee, visit.world, order)
     except WorkError as error:
         return visit.message("Not possible", str(error), 400, (back, "Back"))

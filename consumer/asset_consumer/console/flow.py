@@ -81,6 +81,7 @@ class Known:
     consumers: Sequence[Consumer] | None
     oldest: Mapping[Place, float] | None
     rates: Mapping[Place, float] | None
+    pauses: Mapping[str, str] | None
     kafka_trouble: str
     storage_trouble: str
 
@@ -121,7 +122,7 @@ def _row(one: PartitionOffsets, known: Known, stopped: Mapping[Place, str]) -> R
     lag = max(0, one.lag)
     rate = None if known.rates is None else known.rates.get(place, 0.0)
     age_s = _age(place, lag, known)
-    paused = next((each.paused[one.topic] for each in known.consumers or () if one.topic in each.paused), "")
+    paused = _pause(one.topic, known)
     held = stopped.get(place, "")
     return Row(
         topic=one.topic,
@@ -134,6 +135,13 @@ def _row(one: PartitionOffsets, known: Known, stopped: Mapping[Place, str]) -> R
         stands=one.stands,
         ends=one.log_ends,
     )
+
+
+def _pause(topic: str, known: Known) -> str:
+    """Who has paused a topic, by the database; while it does not answer, as consumers last saw it."""
+    if known.pauses is not None and not known.storage_trouble:
+        return known.pauses.get(topic, "")
+    return next((each.paused[topic] for each in known.consumers or () if topic in each.paused), "")
 
 
 def _state(lag: int, rate: float | None, age_s: float | None) -> State:

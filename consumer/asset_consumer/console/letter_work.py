@@ -123,6 +123,15 @@ def _correction(order: Order, letter: Letter | None) -> Patch | NewValue | None:
         raise WorkError(f"The patch {error}.") from None
 
 
+def check(order: Order) -> None:
+    """Look at an order itself, before any letter is read.
+
+    Raises:
+        WorkError: Its patch is none.
+    """
+    _correction(order, None)
+
+
 def foresee(settings: Settings, order: Order, instance: DagsterInstance) -> Foresight:
     """Say what an order would do; changes nothing.
 

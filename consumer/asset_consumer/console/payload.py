@@ -27,7 +27,7 @@ MAX_LINE = 2000
 MAX_HEX_BYTES = 4096
 ROW = 16
 
-_PLACE = re.compile(r"line (\d+),? column (\d+)")
+_PLACE = re.compile(r"line (\d+),? column \d+")
 
 
 @dataclass(slots=True)
@@ -38,8 +38,6 @@ class Line:
     text: str
     errors: list[ErrorDetail] = field(default_factory=list["ErrorDetail"])
     left_out: int = 0
-    column: int | None = None
-    """Where in the line the error is, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,6 @@ def _text(content: bytes, text: str, errors: Sequence[ErrorDetail]) -> Payload:
         number = int(place[1]) if place else 0
         if place and 1 <= number <= len(lines):
             lines[number - 1].errors.append(error)
-            lines[number - 1].column = int(place[2])
     shown, left_out = _cut(lines)
     return Payload("text", len(content), shown, left_out)
 

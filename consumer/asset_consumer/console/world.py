@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from asset_consumer.console.access import Keys, Sessions
-from asset_consumer.console.consumers import ask_consumers
+from asset_consumer.console.consumers import ask_consumers, pause_text
 from asset_consumer.console.events import last_events
 from asset_consumer.console.flow import Known, group_id, put_together, with_ledger
 from asset_consumer.console.group_look import BrokerQuestions
@@ -16,6 +16,7 @@ from asset_consumer.console.orders import Shelf
 from asset_consumer.console.pace import Pace
 from asset_consumer.console.sources import NotYetError, Source
 from asset_consumer.console.storage_look import StorageLook
+from asset_reporting.pause_store import PauseStore
 from asset_reporting.recorders import read_ledger
 from asset_reporting.storage_threads import StorageThreads
 
@@ -73,6 +74,7 @@ class World:
             "event log", lambda: last_events(self.storage.instance()), watched_s=WATCHED_S, idle_s=60.0
         )
 
+        self.pauses: Source[dict[str, str]] = Source("pauses", self._read_pauses, watched_s=3.0, idle_s=60.0)
         letters = LetterLook(settings, self.storage.instance)
         self.letters: Source[LetterBook] = Source("dead letters", letters.book, watched_s=4.0, idle_s=60.0)
         self.threads = StorageThreads(READERS, READ_S, name="console-read")
@@ -87,7 +89,7 @@ class World:
     @property
     def sources(self) -> tuple[Source[object], ...]:
         """All that are asked."""
-        return (self.group, self.ledger, self.consumers, self.oldest, self.events, self.letters)  # type: ignore[return-value] # only read
+        return (self.group, self.ledger, self.consumers, self.oldest, self.pauses, self.events, self.letters)  # type: ignore[return-value] # only read
 
     def start(self, stop: threading.Event) -> None:
         """Begin to ask; `stop` also ends what is carried out, between two batches."""
@@ -111,6 +113,7 @@ class World:
                 consumers=consumers.value,
                 oldest=self.oldest.look().value,
                 rates=self.pace.rates(),
+                pauses=self.pauses.look().value,
                 kafka_trouble=group.trouble,
                 storage_trouble=ledger.trouble,
             )
@@ -131,6 +134,10 @@ class World:
         stands = {(one.topic, one.partition): one.stands for one in with_ledger(group, ledger)}
         self.pace.note({place: offset for place, offset in stands.items() if offset is not None})
         return ledger
+
+    def _read_pauses(self) -> dict[str, str]:
+        pauses = PauseStore(self.storage.instance()).read(self.settings.kafka.group_id)
+        return {topic: pause_text(**pause.as_dict()) for topic, pause in pauses.items()}
 
     def _oldest(self) -> dict[Place, float]:
         group = self.group.peek()
