@@ -71,6 +71,7 @@ def test_bytes_are_shown_as_a_dump_and_kept_in_json(world: LetterWorld) -> None:
     out = world.dlq("show", place)[1]
     assert "00000000  00 01 ff 61 62 63 1b 5b 33 31 6d" in out
     assert "header    h: null" in out
+    assert "header    h: \\x1b[2J" in out
     assert "\x1b" not in out
     (told,) = world.json("show", place)[1]
     assert told["value"] == {"base64": "AAH/YWJjG1szMW0="}

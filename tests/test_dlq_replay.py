@@ -17,6 +17,7 @@ from letter_world import CHECK, GOOD, TYPE_MISSING, TYPELESS, UNKNOWN_ASSET, Let
 from mock_cluster import PRODUCE, MockCluster, consume_all
 from real_broker import RealBroker
 
+from asset_consumer import letter_reader
 from asset_consumer.dead_letter_headers import redrive_mark
 from asset_consumer.letter_sender import LetterSender
 from asset_reporting import letter_fates
@@ -193,6 +194,7 @@ def test_a_topic_that_is_no_input_must_be_named(world: LetterWorld) -> None:
     (forged,) = world.write((replace(failed(GOOD, 4, at=1), topic="other"), UNKNOWN_ASSET))
     code, told = world.json("replay", "--apply", "--all")
     assert (code, results(told)) == (3, {foreign: "replayed", forged: "left"})
+    assert {one["code"] for one in told} == {None, "topic.not_input"}
     assert results(world.json("replay", "--apply", "--all", "--to-topic", "other")[1]) == {forged: "left"}
     assert world.json("replay", "--apply", "--all", "--to-topic", "other", "--repartition")[0] == 0
     assert [record.value for record in world.arrived(1, "other")] == [GOOD]
@@ -221,11 +223,12 @@ def test_a_record_that_kafka_refuses_is_open_again_and_the_others_go_on(
     world: LetterWorld, cluster: MockCluster
 ) -> None:
     first, second = world.write(failed(GOOD, 3, at=0), failed(GOOD, 4, at=1))
-    cluster.push_partition_errors("events", 0, PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+    too_large = KafkaError.MSG_SIZE_TOO_LARGE
+    cluster.push_partition_errors("events", 0, PRODUCE, too_large, too_large)  # also by itself
     code, told = world.json("replay", "--apply", "--all")
     assert (code, results(told)) == (3, {first: "failed", second: "replayed"})
     assert world.places() == [first]
-    cluster.push_partition_errors("events", 0, PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+    cluster.push_partition_errors("events", 0, PRODUCE, too_large)
     assert results(world.json("replay", "--apply", "--all", "--on-failure", "park")[1]) == {first: "parked"}
 
 
@@ -309,7 +312,8 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         return send(self, records)
 
     monkeypatch.setattr(LetterSender, "send", failing_again)
-    assert len(world.json("replay", "--apply", "--all", "--rate", "4")[1]) == 3
+    monkeypatch.setattr(letter_reader, "FATES_AT_ONCE", 1)
+    assert len(world.json("replay", "--apply", "--all", "--rate", "4", "--max", "9")[1]) == 3
     assert len(world.places()) == 3
 
 

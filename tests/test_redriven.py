@@ -14,10 +14,12 @@ from letter_world import LetterWorld, open_world
 from mock_cluster import MockCluster, Sent, consume_all, produce
 
 from asset_consumer.dead_letter_headers import redrive_mark
+from asset_consumer.decode import decode
 from asset_consumer.lane import Item
 from asset_consumer.record import Headers, Record
 from asset_consumer.redriven import once
 from asset_events import MaterializationEvent
+from asset_reporting.idempotency import fingerprint
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 EVENT = MaterializationEvent(asset_key=("a",))
@@ -51,6 +53,13 @@ def test_the_key_is_that_of_the_first_failure_in_this_log_with_this_value() -> N
 def test_a_letter_that_was_copied_back_has_the_key_of_its_record() -> None:
     copied = letter(Record("events", 0, 3, None, b"{}")).headers
     assert keys(copied) == keys(MARK)
+
+
+def test_an_event_that_came_back_is_the_same_event_to_whoever_sends_it_by_another_road() -> None:
+    first = Record("events", 0, 3, None, b'{"event_type": "asset_materialization", "asset_key": "a"}')
+    again = replace(first, offset=9, headers=MARK)
+    assert decode(again).metadata == {"kafka/record": "events/0/9", "kafka/first_failure": "events/0/3"}
+    assert fingerprint(decode(again)) == fingerprint(decode(first)) == fingerprint(decode(first, provenance=False))
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from asset_consumer.dead_letter_headers import (
     CONNECT_FIELDS,
     CONNECT_PREFIX,
     FORMAT_VERSION,
-    PREFIX,
     SMALLEST,
     connect_block,
     find_block,
@@ -33,8 +32,6 @@ MAX_ERRORS: Final = 20
 MAX_ERRORS_BYTES: Final = 4096
 MAX_TEXT_BYTES: Final = 512
 """Bounds of the headers, so that a letter is at most 64 KiB larger than its record, with much to spare."""
-
-_ID: Final = f"{PREFIX}id"
 
 SHRINK_STEPS: Final = 2
 """How often a letter can be made smaller."""
@@ -149,17 +146,6 @@ def restore(key: bytes | None, value: bytes | None, headers: Headers) -> Record:
         timestamp_ms=None if timestamp is None else int(timestamp),
         timestamp_type=cast("TimestampType", facts.get("timestamp_type", "NoTimestampType")),
     )
-
-
-def first_failure(record: Record) -> str | None:
-    """Where a record failed first, if it was sent again or copied from a dead-letter topic; None for any other."""
-    if all(name != _ID for name, _ in record.headers):  # of every record this is asked, and of few it is not true
-        return None
-    mark = find_mark(record.headers)
-    if mark is not None:
-        return mark[0]
-    block = find_block(record.headers)
-    return None if block is None else block.facts["id"]
 
 
 def _origin(record: Record) -> tuple[Headers, str, int]:

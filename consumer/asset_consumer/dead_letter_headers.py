@@ -51,6 +51,8 @@ SMALLEST: Final = ("version", "id", "code", "attempts", "replays")
 CONNECT_FIELDS: Final = ("topic", "partition", "offset", "stage", "exception.class.name", "exception.message")
 """What consoles that know Kafka Connect's dead letters look for, in the order in which it is written."""
 
+_ID: Final = f"{PREFIX}id"
+
 _NUMBER = r"0|[1-9][0-9]{0,18}"
 _TOPIC = r"[A-Za-z0-9._-]{1,249}"  # Kafka's own rule for topic names
 FORMS: Final[Mapping[str, re.Pattern[str]]] = {
@@ -132,6 +134,17 @@ def find_mark(headers: Headers) -> tuple[str, int] | None:
     if dead_letter_id is None or replays is None or int(replays) == 0:
         return None
     return dead_letter_id, int(replays)
+
+
+def first_failure(headers: Headers) -> str | None:
+    """Where a record failed first, if it was sent again or copied from a dead-letter topic; None for any other."""
+    if all(name != _ID for name, _ in headers):  # of every record this is asked, and of few it is not true
+        return None
+    mark = find_mark(headers)
+    if mark is not None:
+        return mark[0]
+    block = find_block(headers)
+    return None if block is None else block.facts["id"]
 
 
 def parse_id(dead_letter_id: str) -> tuple[str, int, int]:

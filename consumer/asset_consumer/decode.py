@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asset_consumer.dead_letter import first_failure
+from asset_consumer.dead_letter_headers import first_failure
 from asset_events import (
     EVENT_TYPES,
     AssetEvent,
@@ -98,7 +98,7 @@ def with_origin(event: AssetEvent, record: Record, *, provenance: bool, event_ti
 
 def _origin(record: Record) -> dict[str, str]:
     """Where the record lies, and where it lay when it failed first, if it came back from the dead letters."""
-    first = first_failure(record)
+    first = first_failure(record.headers)
     return {PROVENANCE_KEY: record.identity, **({} if first is None else {FIRST_FAILURE_KEY: first})}
 
 

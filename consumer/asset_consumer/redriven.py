@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from asset_consumer.dead_letter import first_failure
-from asset_consumer.dead_letter_headers import PREFIX
+from asset_consumer.dead_letter_headers import PREFIX, first_failure
 
 if TYPE_CHECKING:
     from asset_consumer.lane import Item
@@ -24,7 +23,7 @@ def once(log: str, item: Item) -> tuple[AssetEvent, ...]:
     `log` is that which it was read from: a topic made anew gives the same places to other records. The value counts
     too: what was corrected since is another event.
     """
-    place = first_failure(item.record)
+    place = first_failure(item.record.headers)
     if place is None:
         return item.events
     key = _key(log, place, item.record)

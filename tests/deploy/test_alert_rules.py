@@ -155,7 +155,7 @@ def test_each_alert_is_tried_both_ways(name: str, tmp_path: Path) -> None:
         ("AssetBridgeCommitsFail", "unless sum", "and sum"),
         ("AssetBridgeCommitsFail", '"for": "15m"', '"for": "0s"'),
         ("AssetBridgePausedLong", "operator", "outage"),
-        ("AssetBridgePausedLong", '"for": "1d"', '"for": "1h"'),
+        ("AssetBridgePausedLong", '"for": "12h"', '"for": "1h"'),
     ],
 )
 def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, instead: str, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_an_alert_that_is_a_little_too_eager_is_noticed(name: str, part: str, in
         ("AssetBridgeEventsFail", "or (", "and ("),
         ("AssetBridgePartitionsHeld", "sum by (namespace, job, reason)", "min by (namespace, job, instance)"),
         ("AssetBridgeRefusesPosts", "> 0.05", "> 0.5"),
-        ("AssetBridgePausedLong", '"for": "1d"', '"for": "2d"'),
+        ("AssetBridgePausedLong", '"for": "12h"', '"for": "1d"'),
     ],
 )
 def test_an_alert_that_is_a_little_too_slow_is_noticed(name: str, part: str, instead: str, tmp_path: Path) -> None:

@@ -154,6 +154,11 @@ def test_each_threshold_is_the_one_number_of_its_alert_that_is_replaced() -> Non
         "AssetBridgeTransactionsLong": 0.25,
         "AssetBridgeLockContended": 2.5,
         "AssetBridgeTooSlow": 1234567,
+        "AssetBridgeStalled": 60,
+        "AssetBridgeRecordsOld": 86400,
+        "AssetBridgeRefusesPosts": 0.5,
+        "AssetBridgeUnauthorized": 1000,
+        "AssetBridgeRebalances": 5,
     }
     assert set(given) == {field.alias for field in Thresholds.model_fields.values()}
     before, after = alerts({}), alerts({"metrics": {"prometheusRule": {"thresholds": given}}})

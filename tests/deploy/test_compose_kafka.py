@@ -14,6 +14,7 @@ from kafka_jars import KAFKA
 from topic_commands import topic_made_by
 
 from asset_consumer.consume import kafka_config
+from asset_consumer.letter_topics import parking_topic
 from asset_consumer.topics import TopicFacts, problems
 
 pytestmark = pytest.mark.deploy
@@ -59,8 +60,10 @@ def test_the_job_makes_the_topics_that_consume_asks_for(tmp_path: Path) -> None:
     made = topics_made(tmp_path)
     kafka = settings_of("consume").kafka
     asked = {topic.name: kafka.dead_letter_topic_of(topic.name) for topic in kafka.topics}
-    assert set(made) == {*asked, *asked.values()}
+    parking = {parking_topic(dead) for dead in asked.values()}
+    assert set(made) == {*asked, *asked.values(), *parking}
     assert problems([(made[topic], made[dead]) for topic, dead in asked.items()]) == []
+    assert problems([(made[topic], made[parking_topic(dead)]) for topic, dead in asked.items()]) == []
     assert options(every_service()["load"]["command"])["--topic"] in asked
     assert kafka_config(settings_of("consume"))["bootstrap.servers"] == kafka.bootstrap_servers
 
