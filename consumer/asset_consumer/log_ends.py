@@ -49,12 +49,16 @@ class LogEnds:
                 _note_whether_behind(lane, self.latest.get((lane.topic, lane.partition)))
 
     def _ask(self, lanes: Iterable[Lane]) -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call] # its type is not declared
+        latest = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call] # its type is not declared
         ends = {TopicPartition(lane.topic, lane.partition): latest for lane in lanes}
         if not ends:
             return {}
-        asked = self._admin.list_offsets(ends, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ASK_S)
-        return cast("dict[TopicPartition, Future[ListOffsetsResultInfo]]", asked)
+        return cast(
+            "dict[TopicPartition, Future[ListOffsetsResultInfo]]",
+            self._admin.list_offsets(  # pyright: ignore[reportUnknownMemberType] - an untyped Future
+                ends, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ASK_S
+            ),
+        )
 
 
 def _answer(future: Future[ListOffsetsResultInfo]) -> int | None:

@@ -10,8 +10,7 @@ from starlette.routing import Route
 from asset_reporting import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Iterable
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,9 +30,7 @@ class RequestMetrics:
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         """Take the routes that `app` serves; each has an endpoint of its own."""
         self._app = app
-        self._routes: dict[Callable[..., Any], str] = {
-            route.endpoint: route.path for route in routes if isinstance(route, Route)
-        }
+        self._routes: dict[object, str] = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and note route, status and time."""
@@ -52,7 +49,7 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noting_send)
         finally:
-            route = self._routes.get(scope.get("endpoint"), UNMATCHED)  # type: ignore[arg-type] # None is no key
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            route = self._routes.get(scope.get("endpoint"), UNMATCHED)
+            method: str = scope["method"] if scope["method"] in _METHODS else "other"
             metrics.HTTP_REQUESTS.labels(route, method, status).inc()
             metrics.HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
