@@ -62,6 +62,7 @@ PROMISED = {
     "group.protocol": "classic",
     "partition.assignment.strategy": "cooperative-sticky",
     "isolation.level": "read_committed",
+    "enable.partition.eof": True,
     "group.id": "bridge",
     "bootstrap.servers": BOOTSTRAP,
 }

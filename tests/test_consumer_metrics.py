@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from broker import Broker
-from confluent_kafka import KafkaError, KafkaException
-from consuming import FaultyRecorder, RunningConsumer, eventually
+from confluent_kafka import KafkaError, KafkaException, Producer
+from consuming import FaultyRecorder, RunningConsumer, eventually, holds_for
 from dagster import DagsterInstance
 from mock_cluster import MockCluster, Sent, produce
 from numbered import event, numbers
@@ -154,10 +154,58 @@ def test_what_is_not_known_is_not_told() -> None:
 def test_records_that_have_not_arrived_age_from_when_they_are_known_of() -> None:
     behind = lane(5)
     assert told_of(behind, 6)[metrics.OLDEST_AGE.name] < 10
-    behind.behind_since = time.time() - 300
+    behind.behind = (5, time.time() - 300)
     assert 300 <= told_of(behind, 7)[metrics.OLDEST_AGE.name] < 310
     assert told_of(behind, 5)[metrics.OLDEST_AGE.name] == 0
-    assert behind.behind_since is None
+    assert behind.behind is None
+
+
+def test_a_record_without_a_timestamp_ages_while_it_is_held_and_the_next_one_anew() -> None:
+    held = lane(5, Record("events", 0, 5, None, b""))
+    assert told_of(held, 7)[metrics.OLDEST_AGE.name] < 10
+    held.behind = (5, time.time() - 300)
+    assert 300 <= told_of(held, 7)[metrics.OLDEST_AGE.name] < 310
+    held.advance(6)
+    assert told_of(held, 7)[metrics.OLDEST_AGE.name] < 10
+
+
+def test_nothing_is_left_where_the_log_was_read_to_its_end_until_a_record_has_arrived() -> None:
+    read = lane(None)
+    read.come_to_end(9)
+    read.begin(5)
+    assert read.left(9) == 4  # what was said before the lane had a place is not believed
+    read.come_to_end(9)
+    assert (read.left(9), read.left(12)) == (0, 3)
+    assert (told_of(read, 9)[metrics.LAG.name], told_of(read, 9)[metrics.OLDEST_AGE.name]) == (0, 0)
+    read.pending.append(Item(Record("events", 0, 7, None, b"")))
+    assert read.left(9) == 4
+    read.restart()
+    assert read.left(9) is None
+    read.begin(5)
+    assert read.left(9) == 4
+
+
+@pytest.mark.kafka
+def test_a_producers_transactions_leave_no_lag_and_no_age(
+    kafka: Broker, recorder: FaultyRecorder, instance: DagsterInstance
+) -> None:
+    kafka.create_topic(kafka.topic)
+    kafka.create_topic(kafka.dead_letters)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": kafka.topic})
+    producer.init_transactions(20)
+    with RunningConsumer(kafka, recorder):
+        for end in (producer.commit_transaction, producer.abort_transaction):
+            producer.begin_transaction()
+            for number in range(3):
+                producer.produce(kafka.topic, event(number))
+            producer.flush(20)
+            end(20)
+        eventually(lambda: len(numbers(instance)) == 3)
+        lag, age = (f"{live.name}:0:{kafka.topic}" for live in (metrics.LAG, metrics.OLDEST_AGE))
+        eventually(lambda: scraped().get(lag) == 0)
+        assert holds_for(2, lambda: scraped()[lag] == scraped()[age] == 0)  # the log's end is asked for meanwhile
+        produce(kafka.bootstrap, kafka.topic, event(9))
+        eventually(lambda: len(numbers(instance)) == 4)
 
 
 def test_a_producer_whose_clock_is_ahead_makes_no_negative_age() -> None:

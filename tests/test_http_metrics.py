@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dagster import DagsterInstance
+from http_world import http_client
 from scraped import Growth, scraped
 from starlette.testclient import TestClient
 
 from asset_reporting.app import create_management_app
+from asset_reporting.auth import ApiKeys
 from asset_reporting.health import Health
 
 KEYED = {"idempotency_key": "http-metrics"}
@@ -26,6 +29,15 @@ def test_posts_are_counted_by_route_and_status_and_never_by_asset(client: TestCl
     assert growth.of("http_requests_total:GET:unmatched:404") == 1
     assert growth.of("http_requests_total:other:/report_asset_check/{asset_key:path}:405") == 1
     assert not [name for name in scraped() if "customers" in name or "BREW" in name]
+
+
+def test_a_post_without_its_key_is_counted_by_the_route_that_it_was_meant_for(instance: DagsterInstance) -> None:
+    growth = Growth()
+    with http_client(instance, api_keys=ApiKeys(["a-key-of-sufficient-length"])) as client:
+        assert client.post("/report_asset_materialization/warehouse/orders").status_code == 401
+        assert client.post("/report_asset_events").status_code == 401
+    assert growth.of("http_requests_total:POST:/report_asset_materialization/{asset_key:path}:401") == 1
+    assert growth.of("http_requests_total:POST:/report_asset_events:401") == 1
 
 
 def test_posted_events_are_counted_by_what_became_of_them(client: TestClient) -> None:

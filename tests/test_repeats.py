@@ -76,6 +76,29 @@ def test_lines_that_report_no_trouble_are_all_shown(shown: list[logging.LogRecor
     assert len(shown) == 3 * BURST
 
 
+def test_another_error_of_the_client_is_another_kind(shown: list[logging.LogRecord]) -> None:
+    for error in ["_TRANSPORT"] * (BURST + 1) + ["GROUP_AUTHORIZATION_FAILED"]:
+        LOG.warning("An offset commit failed: %s.", error, extra={"error": error})
+    assert [record.__dict__["error"] for record in shown[BURST:]] == ["GROUP_AUTHORIZATION_FAILED"]
+
+
+@pytest.mark.parametrize("form", ["%s", "%s [%s] %s"])
+def test_libraries_whose_lines_are_all_of_one_form_say_different_things(
+    shown: list[logging.LogRecord], form: str
+) -> None:
+    fields = form.count("%s")
+    for _ in range(BURST + 1):
+        LOG.warning(form, *["FAIL"] * fields)
+    LOG.warning(form, *["MAXPOLL"] * fields)
+    assert len(shown) == BURST + 1
+
+
+def test_what_ends_the_process_is_always_told(shown: list[logging.LogRecord]) -> None:
+    for _ in range(2 * BURST):
+        LOG.critical("The client can do nothing more.")
+    assert len(shown) == 2 * BURST
+
+
 def test_kinds_without_end_cost_no_memory_without_end(
     monkeypatch: pytest.MonkeyPatch, shown: list[logging.LogRecord]
 ) -> None:

@@ -334,12 +334,12 @@ def test_certificates_without_a_tls_protocol_are_refused(tmp_path: Path) -> None
 
 
 def test_librdkafka_takes_what_passes_through(tmp_path: Path) -> None:
-    text = "kafka: {librdkafka: {enable.partition.eof: true, fetch.min.bytes: 2, security.protocol: sasl_plaintext}}"
+    text = "kafka: {librdkafka: {check.crcs: true, fetch.min.bytes: 2, security.protocol: sasl_plaintext}}"
     variables = {"SASL_MECHANISM": "PLAIN", "SASL_USERNAME": "u", "SASL_PASSWORD": SECRET, "LOG_LEVEL": "3"}
     settings = from_yaml(tmp_path, text, **{f"KAFKA__LIBRDKAFKA__{name}": value for name, value in variables.items()})
     Consumer({"group.id": "g", **settings.kafka.librdkafka_plain()}).close()
     assert settings.kafka.librdkafka_plain()["log_level"] == "3"
-    assert settings.kafka.librdkafka_plain()["enable.partition.eof"] == "true"
+    assert settings.kafka.librdkafka_plain()["check.crcs"] == "true"
 
 
 def test_secret_from_a_file_needs_no_variable(tmp_path: Path) -> None:

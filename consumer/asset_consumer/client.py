@@ -129,6 +129,8 @@ _CONSUMER_OURS: Final[Config] = {
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",  # where to begin is decided by our own policy, never by the client's
     "isolation.level": "read_committed",
+    # Behind a log's last record there may be markers of transactions: the lag counts what is left, and must know.
+    "enable.partition.eof": True,
     "allow.auto.create.topics": False,
 }
 _GROUP_DEFAULTS: Final[Mapping[GroupProtocol, Config]] = {"classic": {"session.timeout.ms": 45_000}, "consumer": {}}

@@ -66,9 +66,9 @@ class BrokerWatch:
 
     def heard(self, topic: str | None) -> None:
         """A record arrived: its topic is well, and so is a broker."""
-        if self.troubles:
-            self.troubles.pop("", None)
-            self.troubles.pop(topic or "", None)
+        if self.troubles:  # asked for every record
+            for name in {"", topic or ""} & self.troubles.keys():
+                self._well(name)
 
     def look(self, consumer: Consumer) -> None:
         """While something is wrong, ask the broker now and then whether it still is."""
@@ -81,8 +81,11 @@ class BrokerWatch:
             except KafkaException:
                 return
             if not topic or answer.topics[topic].error is None:
-                del self.troubles[topic]
-                happenings.broker_well(topic)
+                self._well(topic)
+
+    def _well(self, topic: str) -> None:
+        del self.troubles[topic]
+        happenings.broker_well(topic)
 
     def raise_fatal(self) -> None:
         """End the process on an error from which the client says it cannot recover.

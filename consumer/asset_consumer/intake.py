@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 from asset_consumer import happenings
 from asset_consumer.in_band import BrokerWatch, handle_error, is_fatal
@@ -52,6 +52,8 @@ class Intake:
         lane = self._assignment.find(message.topic(), message.partition())
         error = message.error()
         if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF and lane is not None:  # noqa: SLF001 # the client's public codes are named so
+                lane.come_to_end(message.offset() or 0)
             handle_error(error, message.topic(), lane, self._brokers)
         elif lane is not None:
             self._brokers.heard(lane.topic)

@@ -75,8 +75,10 @@ class Lane:
     """Why an operator wants this lane left alone."""
     paused: bool = True
     """Whether the client is told to fetch nothing for it, for whatever reason."""
-    behind_since: float | None = None
-    """Since when (epoch seconds) the log is known to go on behind the position while no record is at hand."""
+    read_to: int | None = None
+    """Where the log ended when the client came to its end; since this lane was last positioned."""
+    behind: tuple[int, float] | None = None
+    """The position behind which the log is known to go on, and since when (epoch seconds) it has been there."""
 
     @property
     def name(self) -> str:
@@ -105,6 +107,7 @@ class Lane:
         """Set where the lane reads from and commits from."""
         self.position = self.fetched = offset
         self.positioned, self.stopped, self.hold = True, None, None
+        self.read_to = None
 
     def restart(self) -> None:
         """Forget everything: where this lane stands is to be asked again, and its records to be read again."""
@@ -117,6 +120,21 @@ class Lane:
         for item in self.pending:
             if item.trace is not None:
                 item.trace.give_back()
+
+    def come_to_end(self, offset: int) -> None:
+        """Note where the log ends: all records before it have arrived."""
+        if self.positioned:
+            self.read_to = offset
+
+    def left(self, end: int) -> int | None:
+        """How many records are left in a log that ends there; None until the lane is positioned. From any thread.
+
+        What lies behind the last record is none: the markers of transactions, and records of those that were aborted.
+        """
+        read_to, position = self.read_to, self.position  # before the records: those that come to an end come first
+        if position is None:
+            return None
+        return max(0, end - (position if self.pending or read_to is None else max(position, read_to)))
 
     def add(self, item: Item) -> bool:
         """Take a record as it arrives; one that was handed out before (read again after a seek) is not taken twice."""

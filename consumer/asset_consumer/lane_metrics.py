@@ -53,9 +53,8 @@ class LaneMetrics:
 
     def _of_lane(self, lane: Lane) -> Iterator[Sample]:
         where, labels = (lane.topic, lane.partition), (lane.topic, str(lane.partition))
-        position, end = lane.position, self._ends.latest.get(where)
-        if position is not None and end is not None:
-            lag = max(0, end - position)
+        end = self._ends.latest.get(where)
+        if end is not None and (lag := lane.left(end)) is not None:
             yield metrics.LAG, labels, lag
             yield metrics.OLDEST_AGE, labels, oldest_age_s(lane, lag)
         if (prefetched := self._statistics.latest.prefetched.get(where)) is not None:
@@ -75,7 +74,8 @@ def pause_of(lane: Lane, *, outage: bool) -> Pause | None:
 
 def oldest_age_s(lane: Lane, lag: int) -> float:
     """How old the record is that is next: by its timestamp, else since when it is known to be there."""
-    record, since = lane.next_record, lane.behind_since if lag else None
+    record, behind = lane.next_record, lane.behind
+    since = behind[1] if behind is not None and lag else None
     if record is not None and record.timestamp_ms is not None:
         since = record.timestamp_ms / 1000
     return 0.0 if since is None else max(0.0, time.time() - since)

@@ -41,6 +41,7 @@ OURS: Mapping[str, str] = {
     "offset.store.method": _OFFSETS,
     "offset.store.path": _OFFSETS,
     "isolation.level": "events of aborted transactions would be recorded",
+    "enable.partition.eof": "the lag would count the markers of transactions, and an idle topic seem to wait",
     "partition.assignment.strategy": _REBALANCE,
     "group.protocol": _SETTING.format("kafka.group_protocol"),
     "group.protocol.type": "there is one type only",

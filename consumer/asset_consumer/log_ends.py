@@ -70,5 +70,8 @@ def _answer(future: Future[ListOffsetsResultInfo]) -> int | None:
 
 
 def _note_whether_behind(lane: Lane, end: int | None) -> None:
-    behind = lane.position is not None and end is not None and lane.position < end and not lane.pending
-    lane.behind_since = (lane.behind_since or time.time()) if behind else None
+    position = lane.position
+    if position is None or end is None or not lane.left(end):
+        lane.behind = None
+    elif lane.behind is None or lane.behind[0] != position:  # a lane that comes forward waits for another record
+        lane.behind = (position, time.time())

@@ -152,8 +152,9 @@ class ConsumerLoop:
         if not self._pauses.look(self._assignment.lanes.values(), self._outage.note):
             return
         work = self._collect()
-        if not work:
+        if not work or self._unusable:  # while a backlog is worked off there is always something to do
             self._look_around()
+        if not work:
             return
         began = time.perf_counter()
         self._under_way = self._worker.submit(settle, self._road, self._group_id(), work)
@@ -172,7 +173,7 @@ class ConsumerLoop:
         return min(self._road.options.batch_max_records, self._road.reporting.recorder.batch_events)
 
     def _look_around(self) -> None:
-        """With nothing to do: does the storage answer, and could a dead letter be written?"""
+        """Now and then: does the storage answer, and could a dead letter be written?"""
         if not self._outage.on and time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY_S

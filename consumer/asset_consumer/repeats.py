@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,12 @@ WINDOW_S: Final = 60.0
 MOST_KINDS: Final = 1000
 """Kinds to remember: reasons and partitions are many, but a log must not cost memory without end."""
 
+_TELLING: Final = ("topic", "kafka_partition", "code", "reason", "error", "call")
+"""Fields in which two lines of one text tell different news."""
+
+_WORDS: Final = re.compile(r"(?<!%)[a-zA-Z]")
+"""A letter that stands for itself."""
+
 
 @dataclass(slots=True)
 class _Window:
@@ -29,8 +36,8 @@ class _Window:
 class Repeats(logging.Filter):
     """Lets warnings and errors through up to `BURST` a minute and kind; the next one later says `suppressed`.
 
-    A kind is what happened, and to which partition, for which reason: a second partition that is held is news. What
-    is not shown is counted all the same: every happening that can repeat moves a metric.
+    A kind is what happened, and to which partition, for which reason: a second partition that is held is news, and so
+    is another error of the client. What ends the process is always told.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +47,7 @@ class Repeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Decide on one line; the handler's lock is held."""
-        if record.levelno < logging.WARNING:
+        if not logging.WARNING <= record.levelno < logging.CRITICAL:
             return True
         kind, now = _kind(record), self._clock()
         window = self._windows.get(kind)
@@ -63,4 +70,7 @@ class Repeats(logging.Filter):
 
 def _kind(record: logging.LogRecord) -> tuple[object, ...]:
     fields = record.__dict__
-    return (record.name, record.msg, *(fields.get(name) for name in ("topic", "kafka_partition", "code", "reason")))
+    said = str(record.msg)
+    if not _WORDS.search(said):  # `%s`, or `%s [%s] %s`: librdkafka and Python's warnings say everything so
+        said = record.getMessage()
+    return (record.name, said, *(fields.get(name) for name in _TELLING))

@@ -188,7 +188,7 @@ CLIENT_ERRORS = Counter(
 )
 BROKER_UP = Live(
     "asset_bridge_kafka_broker_up",
-    "1 while the client is connected to this broker (librdkafka's statistics). 0 in all: the network, or the login.",
+    "1 while the client is connected to this broker (librdkafka's statistics). 0 in all, or none: network or login.",
     ("broker",),
 )
 BROKER_RTT = Live(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from asset_reporting import metrics
 
@@ -30,7 +30,8 @@ class RequestMetrics:
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         """Take the routes that `app` serves; each has an endpoint of its own."""
         self._app = app
-        self._routes: dict[object, str] = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
+        self._tried = [route for route in routes if isinstance(route, Route)]
+        self._routes: dict[object, str] = {route.endpoint: route.path for route in self._tried}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and note route, status and time."""
@@ -49,7 +50,13 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noting_send)
         finally:
-            route = self._routes.get(scope.get("endpoint"), UNMATCHED)
+            route = self._route(scope)
             method: str = scope["method"] if scope["method"] in _METHODS else "other"
             metrics.HTTP_REQUESTS.labels(route, method, status).inc()
             metrics.HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
+
+    def _route(self, scope: Scope) -> str:
+        """The route that has answered, or would have, had not a layer before it: a request without its key."""
+        if (endpoint := scope.get("endpoint")) is not None:
+            return self._routes.get(endpoint, UNMATCHED)
+        return next((route.path for route in self._tried if route.matches(scope)[0] is not Match.NONE), UNMATCHED)
