@@ -125,8 +125,12 @@ def desk_of(settings: Settings, chosen: dict[str, Any], *, needs_fates: bool = F
         yield desk
 
 
-def note_foreign(reader: LetterReader) -> None:
-    """Say on stderr that there were records which are no letters."""
+def note_others(reader: LetterReader) -> None:
+    """Say on stderr what is not among the letters shown: records that are none, and letters that somebody is at."""
     if reader.foreign:
         records = "1 record is" if reader.foreign == 1 else f"{reader.foreign} records are"
         click.echo(f"asset-bridge: {records} no dead letter of ours, and left alone", err=True)
+    if reader.sending:
+        letters = "1 letter is" if reader.sending == 1 else f"{reader.sending} letters are"
+        text = f"{letters} being sent by somebody now; open again after five minutes, should that process have died"
+        click.echo(f"asset-bridge: {text}", err=True)
