@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,7 +20,7 @@ from asset_consumer.commands.dlq_options import (
     desk_of,
     filter_of,
     letter_options,
-    note_foreign,
+    note_others,
     settings_of,
 )
 from asset_consumer.commands.dlq_outcomes import Tally, progress_bar
@@ -33,13 +34,26 @@ if TYPE_CHECKING:
     from asset_consumer.replay_plan import ReplayPlan, Step
     from asset_consumer.settings import Settings
 
+
+def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuse what no range refuses: nothing is less than it, and nothing more."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("is no number", ctx, param)
+    return value
+
+
 _DOING = (
     click.option("--apply", is_flag=True, help="Do it; without this nothing is changed."),
     click.option(
         "--all", "everything", is_flag=True, help="With --apply: yes, every open letter; no filter is needed."
     ),
     click.option("--max", "most", type=click.IntRange(1), help="Send so many at most."),
-    click.option("--rate", type=click.FloatRange(0, min_open=True), help="Send so many a second at most."),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, 1_000_000, min_open=True),
+        callback=_number,
+        help="Send so many a second at most.",
+    ),
     click.option(
         "--by", "by", metavar="NAME", help="Who does it, for those who look later; the user's name if not given."
     ),
@@ -130,21 +144,27 @@ def _do(  # noqa: PLR0913 # what the two commands share
     if apply and not chosen["everything"] and wanted == type(wanted)():
         raise click.UsageError("say which letters by a filter, or --all")
     tally = Tally(apply=apply, as_json=as_json)
-    with _stoppable() as stop, desk_of(settings, chosen, needs_fates=apply) as desk:
-        reader = desk.reader()
-        reader.stop = stop
-        with progress_bar(desk, reader):
-            steps = _at_most(chosen["most"], map(decide, reader.letters(wanted)))
-            if not apply:
-                tally.plan(steps)
-            elif desk.fates is not None:
-                _forget(settings, desk)
-                on_failure = chosen.get("on_failure", "leave")
-                run = Replay(plan, sender, desk.fates, _operator(chosen["by"]), stop, on_failure, chosen["rate"])
-                tally.take(run.run(steps))
-                tally.stopped = run.stopped
-        note_foreign(reader)
-        tally.stopped = tally.stopped or ("told to stop" if stop.is_set() else None)
+    try:
+        with _stoppable() as stop, desk_of(settings, chosen, needs_fates=apply) as desk:
+            reader = desk.reader()
+            reader.stop = stop
+            with progress_bar(desk, reader):
+                steps = _at_most(chosen["most"], map(decide, reader.letters(wanted)))
+                if not apply:
+                    tally.plan(steps)
+                elif desk.fates is not None:
+                    _forget(settings, desk)
+                    on_failure = chosen.get("on_failure", "leave")
+                    run = Replay(plan, sender, desk.fates, _operator(chosen["by"]), stop, on_failure, chosen["rate"])
+                    tally.take(run.run(steps))
+                    tally.stopped = run.stopped
+            note_others(reader)
+            tally.stopped = tally.stopped or ("told to stop" if stop.is_set() else None)
+    except Exception:
+        if apply and tally.count:  # whatever ended it: what was sent must be known
+            tally.stopped = "by what is told below"
+            tally.say()
+        raise
     tally.say()
     if tally.stopped or tally.bad:
         return EXIT_SOME_FAILED
@@ -205,7 +225,9 @@ def _inputs(settings: Settings) -> frozenset[str]:
 
 
 def _no_dead_letters(settings: Settings, topic: str | None) -> str | None:
-    """Refuse to send records to where letters lie: they would be none there."""
+    """Refuse to send records to where letters lie: they would be none there. And an empty name."""
+    if topic == "":
+        raise click.BadParameter("is empty", param_hint="--to-topic")
     if topic in {name for parking in (False, True) for name in dead_letter_topics(settings, parking=parking)}:
         raise click.BadParameter("is a topic of dead letters", param_hint="--to-topic")
     return topic
