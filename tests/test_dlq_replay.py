@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from mock_cluster import PRODUCE, MockCluster, consume_all
 from real_broker import RealBroker
 
 from asset_consumer import letter_reader
+from asset_consumer.cli import run
 from asset_consumer.dead_letter_headers import redrive_mark
 from asset_consumer.letter_sender import LetterSender
 from asset_reporting import letter_fates
@@ -261,11 +264,17 @@ def test_a_letter_of_which_nobody_knows_is_kept_from_others_for_a_while_and_then
     (place,) = world.write(failed(GOOD, 3))
     with monkeypatch.context() as broken:
         broken.setattr(LetterFates, "settle", lambda *_: (_ for _ in ()).throw(LetterFatesError("gone")))
-        code, _, err = world.dlq("replay", "--apply", "--all")
+        code, out, err = world.dlq("replay", "--apply", "--all")
     assert (code, err) == (1, "asset-bridge: gone\n")
+    assert out.splitlines() == [
+        f"replayed  {place} -> events/0/0",
+        "1 replayed. Stopped before the end: by what is told below.",
+    ]
     assert len(world.arrived(1)) == 1
     assert [(one["place"], one["state"]) for one in world.json("list", "--state", "all")[1]] == [(place, "sending")]
-    assert world.json("replay", "--apply", "--all") == (4, [])
+    code, out, err = world.dlq("replay", "--apply", "--all")
+    assert (code, out) == (4, "No letter matches.\n")
+    assert err.startswith("asset-bridge: 1 letter is being sent by somebody now; ")
 
     monkeypatch.setattr(letter_fates, "CLAIM_S", -1)
     assert [one["state"] for one in world.json("list")[1]] == ["unsure"]
@@ -317,6 +326,32 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
     assert len(world.places()) == 3
 
 
+def test_a_time_that_no_record_can_have_is_this_letters_trouble_alone(world: LetterWorld) -> None:
+    odd = replace(failed(GOOD, 3), timestamp_ms=9_999_999_999_999_999_999)
+    forged, good = world.write(odd, failed(GOOD, 4))
+    code, told = world.json("replay", "--apply", "--all", "--time", "original")
+    assert (code, results(told)) == (3, {forged: "failed", good: "replayed"})
+    assert world.places() == [forged]
+
+
+def test_on_a_terminal_each_letter_has_a_line_of_its_own_beside_the_bar(
+    world: LetterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(*(failed(GOOD, offset) for offset in range(3)))
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", terminal)
+        patched.setattr(sys, "stderr", terminal)
+        run(["dlq", "replay", "--apply", "--all", "--rate", "8"])
+        terminal.flush()
+        written = os.read(master, 65536).decode()
+    os.close(master)
+    assert "letters read" in written
+    lines = [re.split(r"\r|\x1b\[[0-9?]*[A-Za-z]", line)[-1] for line in written.replace("\r\n", "\n").split("\n")]
+    assert len([line for line in lines if line.startswith("replayed  ")]) == 3, written
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -325,7 +360,10 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         ["replay", "--patch", "nosuch.json"],
         ["replay", "--max", "0"],
         ["replay", "--rate", "0"],
+        ["replay", "--rate", "nan"],
+        ["park", "--rate", "inf"],
         ["replay", "--on-failure", "drop"],
+        ["replay", "--to-topic", ""],
         ["replay", "--to-topic", "events.dlq"],
         ["replay", "--to-topic", "events.dlq.parking"],
     ],

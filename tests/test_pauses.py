@@ -111,11 +111,15 @@ def _settings(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.usefixtures("_settings")
-def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert said(capsys, "pauses") == (0, "Nothing is paused for the group asset-bridge.\n", "")
     assert said(capsys, "pause", "a", "--reason", "first", "--by", "otto")[0] == 0
     code, out, _ = said(capsys, "pause", "--all", "--reason", "schema migration", "--by", "anna")
     assert (code, out.splitlines()[-1]) == (0, "a was paused already, by otto: first")
+    monkeypatch.setenv("COLUMNS", "40")  # a script that reads lines sees one for each topic
+    assert [line.split() for line in said(capsys, "pauses")[1].splitlines()][2][-3:] == ["anna", "schema", "migration"]
 
     listed = json.loads(said(capsys, "pauses", "--json")[1])
     assert [(one["topic"], one["reason"], one["by"]) for one in listed["paused"]] == [
@@ -126,6 +130,7 @@ def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(capsys: pyte
     assert said(capsys, "resume", "a")[1].startswith("a goes on; it was paused by anna since 20")
     assert said(capsys, "resume", "a") == (0, "a was not paused\n", "")
     assert [one["topic"] for one in json.loads(said(capsys, "resume", "--all", "--json")[1])["resumed"]] == ["b"]
+    assert said(capsys, "resume", "--all") == (0, "Nothing was paused for the group asset-bridge.\n", "")
 
 
 @pytest.mark.usefixtures("_settings")
