@@ -194,6 +194,13 @@ def test_max_counts_what_is_sent_and_the_next_run_goes_on(world: LetterWorld) ->
     assert first == [redrive_mark(f"events/0/{offset}", 1) for offset in range(2, 7)]
 
 
+def test_no_more_are_sent_in_a_second_than_is_wanted(world: LetterWorld) -> None:
+    world.write(*(failed(GOOD, offset) for offset in range(3)))
+    assert world.json("replay", "--apply", "--all", "--rate", "4")[0] == 0
+    first, *_, last = (record.timestamp_ms or 0 for record in world.arrived(3))
+    assert last - first >= 450  # two quarters of a second lie between them
+
+
 def test_a_topic_that_is_no_input_must_be_named(world: LetterWorld) -> None:
     world.broker.create_topic("other", 1)
     (foreign,) = world.write((failed(GOOD, 3, at=0), UNKNOWN_ASSET))
