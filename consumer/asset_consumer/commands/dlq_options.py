@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -89,6 +90,13 @@ def letter_options(command: F) -> F:
     for option in reversed(_OPTIONS + _READING):
         command = option(command)
     return command
+
+
+def a_number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuse what no range refuses: nothing is less than it, and nothing more."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("is no number", ctx, param)
+    return value
 
 
 def filter_of(chosen: dict[str, Any]) -> LetterFilter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import math
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -17,6 +16,7 @@ import click
 from asset_consumer.commands.dlq_options import (
     EXIT_NOTHING,
     EXIT_SOME_FAILED,
+    a_number,
     desk_of,
     filter_of,
     letter_options,
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
     from asset_consumer.replay_plan import ReplayPlan, Step
     from asset_consumer.settings import Settings
 
-
-def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Refuse what no range refuses: nothing is less than it, and nothing more."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("is no number", ctx, param)
-    return value
-
-
 _DOING = (
     click.option("--apply", is_flag=True, help="Do it; without this nothing is changed."),
     click.option(
@@ -51,7 +43,7 @@ _DOING = (
     click.option(
         "--rate",
         type=click.FloatRange(0, 1_000_000, min_open=True),
-        callback=_number,
+        callback=a_number,
         help="Send so many a second at most.",
     ),
     click.option(
