@@ -79,6 +79,30 @@ def test_bytes_are_shown_as_a_dump_and_kept_in_json(world: LetterWorld) -> None:
     assert told["headers"] == [["h", None], ["h", {"text": "\x1b[2J"}]]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b'{"a": 1, "a": 2}', '{"a": 1, "a": 2}'),
+        (b'{"a": NaN}', '{"a": NaN}'),
+        (b"[1e999]", "[1e999]"),
+        ("[7]".encode("utf-16"), "00000000  ff fe 5b 00 37 00 5d 00"),
+    ],
+)
+def test_what_json_would_lose_is_shown_as_it_is(world: LetterWorld, value: bytes, shown: str) -> None:
+    (place,) = world.write(failed(value, 1))
+    assert world.dlq("show", place)[1].splitlines()[-1].startswith(shown)
+    (told,) = world.json("show", place)[1]
+    assert list(told["value"]) in (["text"], ["base64"])
+
+
+def test_a_parked_letter_is_shown_by_the_place_that_parking_it_told(world: LetterWorld) -> None:
+    world.write(failed(b"x", 1))
+    (parked,) = world.json("park", "--apply", "--all")[1]
+    code, out, _ = world.dlq("show", parked["to"])
+    assert (code, out.splitlines()[0]) == (0, f"letter    {parked['to']}  open")
+    assert world.dlq("show", f"{parked['to']}7")[::2] == (4, "No letter matches.\n")
+
+
 def test_null_and_empty_are_told_apart(world: LetterWorld) -> None:
     null, empty = world.write(failed(None, 1), failed(b"", 2, b""))
     assert "value     null" in world.dlq("show", null)[1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from mock_cluster import PRODUCE, MockCluster, consume_all
 from real_broker import RealBroker
 
 from asset_consumer import letter_reader
+from asset_consumer.cli import run
 from asset_consumer.dead_letter_headers import redrive_mark
 from asset_consumer.letter_sender import LetterSender
 from asset_reporting import letter_fates
@@ -42,6 +45,9 @@ def patch_file(tmp_path: Path, *operations: dict[str, Any]) -> str:
     file.write_text(json.dumps(operations))
     return str(file)
 
+
+ERASED = re.compile(r"\r|\x1b\[2K")
+"""What a terminal takes for the beginning of a line: it goes back, and wipes what stood there."""
 
 TYPE_IT = {"op": "add", "path": "/event_type", "value": "asset_materialization"}
 
@@ -188,6 +194,13 @@ def test_max_counts_what_is_sent_and_the_next_run_goes_on(world: LetterWorld) ->
     assert first == [redrive_mark(f"events/0/{offset}", 1) for offset in range(2, 7)]
 
 
+def test_no_more_are_sent_in_a_second_than_is_wanted(world: LetterWorld) -> None:
+    world.write(*(failed(GOOD, offset) for offset in range(3)))
+    assert world.json("replay", "--apply", "--all", "--rate", "4")[0] == 0
+    first, *_, last = (record.timestamp_ms or 0 for record in world.arrived(3))
+    assert last - first >= 450  # two quarters of a second lie between them
+
+
 def test_a_topic_that_is_no_input_must_be_named(world: LetterWorld) -> None:
     world.broker.create_topic("other", 1)
     (foreign,) = world.write((failed(GOOD, 3, at=0), UNKNOWN_ASSET))
@@ -261,11 +274,17 @@ def test_a_letter_of_which_nobody_knows_is_kept_from_others_for_a_while_and_then
     (place,) = world.write(failed(GOOD, 3))
     with monkeypatch.context() as broken:
         broken.setattr(LetterFates, "settle", lambda *_: (_ for _ in ()).throw(LetterFatesError("gone")))
-        code, _, err = world.dlq("replay", "--apply", "--all")
+        code, out, err = world.dlq("replay", "--apply", "--all")
     assert (code, err) == (1, "asset-bridge: gone\n")
+    assert out.splitlines() == [
+        f"replayed  {place} -> events/0/0",
+        "1 replayed. Stopped before the end: by what is told below.",
+    ]
     assert len(world.arrived(1)) == 1
     assert [(one["place"], one["state"]) for one in world.json("list", "--state", "all")[1]] == [(place, "sending")]
-    assert world.json("replay", "--apply", "--all") == (4, [])
+    code, out, err = world.dlq("replay", "--apply", "--all")
+    assert (code, out) == (4, "No letter matches.\n")
+    assert err.startswith("asset-bridge: 1 letter is being sent by somebody now; ")
 
     monkeypatch.setattr(letter_fates, "CLAIM_S", -1)
     assert [one["state"] for one in world.json("list")[1]] == ["unsure"]
@@ -317,6 +336,41 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
     assert len(world.places()) == 3
 
 
+def test_a_time_that_no_record_can_have_is_this_letters_trouble_alone(world: LetterWorld) -> None:
+    odd = replace(failed(GOOD, 3), timestamp_ms=9_999_999_999_999_999_999)
+    forged, good = world.write(odd, failed(GOOD, 4))
+    code, told = world.json("replay", "--apply", "--all", "--time", "original")
+    assert (code, results(told)) == (3, {forged: "failed", good: "replayed"})
+    assert world.places() == [forged]
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # Python's own for most locales, and for C
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_bar_on_the_terminal_keeps_out_of_the_lines(
+    world: LetterWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errors: str, *, piped: bool
+) -> None:
+    world.write(*(failed(GOOD, offset) for offset in range(3)))
+    monkeypatch.setenv("TERM", "xterm")
+    told = tmp_path / "told"
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal, told.open("w") as file, monkeypatch.context() as patched:
+        to = (file if piped else terminal).fileno()
+        patched.setattr(sys, "stdout", os.fdopen(os.dup(to), "w", errors=errors))
+        patched.setattr(sys, "stderr", terminal)
+        run(["dlq", "replay", "--apply", "--all", "--rate", "8"])
+        sys.stdout.flush()
+        terminal.flush()
+        written = os.read(master, 65536).decode()
+    os.close(master)
+
+    assert "letters read" in written
+    lines = [
+        ERASED.split(line)[-1] for line in (told.read_text() if piped else written).replace("\r\n", "\n").split("\n")
+    ]
+    assert len([line for line in lines if line.startswith("replayed  ")]) == 3, written
+    assert not piped or "replayed" not in written
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -325,7 +379,10 @@ def test_letters_that_come_while_it_runs_are_not_read(world: LetterWorld, monkey
         ["replay", "--patch", "nosuch.json"],
         ["replay", "--max", "0"],
         ["replay", "--rate", "0"],
+        ["replay", "--rate", "nan"],
+        ["park", "--rate", "inf"],
         ["replay", "--on-failure", "drop"],
+        ["replay", "--to-topic", ""],
         ["replay", "--to-topic", "events.dlq"],
         ["replay", "--to-topic", "events.dlq.parking"],
     ],

@@ -136,10 +136,14 @@ def test_the_command_says_it_by_its_exit_code_and_changes_nothing(
     assert [one["drift"] for one in document["partitions"]] == [case.drift for case in CASES]
     assert document["left_over"][1] == {"log": "nosuch", "partition": 0, "ledger": 7}
 
+    monkeypatch.setenv("COLUMNS", "40")  # a script that reads lines sees one for each partition
     assert run(["offsets", "verify"]) == 3
     table = capsys.readouterr().out
     assert f"{cluster.topic}/10: was it you who reset the group?" in table
     assert "nosuch/0 at 7: left over" in table
+    assert [line.split()[:2] for line in table.splitlines()][1 : len(CASES) + 1] == [
+        [cluster.topic, str(number)] for number in range(len(CASES))
+    ]
     with DagsterInstance.from_config(str(home)) as instance:
         assert read_ledger(instance, group_of(cluster)) == before
 

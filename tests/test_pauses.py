@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +15,7 @@ import sqlalchemy as db
 from command_line import without_test_variables
 from dagster import DagsterInstance
 from databases import Database
+from ports import free_port
 
 from asset_consumer.cli import run
 from asset_reporting import pauses
@@ -111,11 +115,15 @@ def _settings(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.usefixtures("_settings")
-def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert said(capsys, "pauses") == (0, "Nothing is paused for the group asset-bridge.\n", "")
     assert said(capsys, "pause", "a", "--reason", "first", "--by", "otto")[0] == 0
     code, out, _ = said(capsys, "pause", "--all", "--reason", "schema migration", "--by", "anna")
     assert (code, out.splitlines()[-1]) == (0, "a was paused already, by otto: first")
+    monkeypatch.setenv("COLUMNS", "40")  # a script that reads lines sees one for each topic
+    assert [line.split() for line in said(capsys, "pauses")[1].splitlines()][2][-3:] == ["anna", "schema", "migration"]
 
     listed = json.loads(said(capsys, "pauses", "--json")[1])
     assert [(one["topic"], one["reason"], one["by"]) for one in listed["paused"]] == [
@@ -126,6 +134,39 @@ def test_the_commands_pause_list_and_resume_while_no_kafka_is_there(capsys: pyte
     assert said(capsys, "resume", "a")[1].startswith("a goes on; it was paused by anna since 20")
     assert said(capsys, "resume", "a") == (0, "a was not paused\n", "")
     assert [one["topic"] for one in json.loads(said(capsys, "resume", "--all", "--json")[1])["resumed"]] == ["b"]
+    assert said(capsys, "resume", "--all") == (0, "Nothing was paused for the group asset-bridge.\n", "")
+
+
+@pytest.mark.heavy
+@pytest.mark.usefixtures("_settings")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["pause", "a", "--reason", "r"],
+        ["pauses"],
+        ["resume", "--all"],
+        ["offsets", "verify"],
+        ["dlq", "list"],
+        ["dlq", "replay", "--apply", "--all"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_does_not_wait_for_a_database_that_is_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    home = Path(os.environ["DAGSTER_HOME"])
+    url = f"postgresql://anna:hidden@127.0.0.1:{free_port()}/dagster"
+    (home / "dagster.yaml").write_text(f"storage:\n  postgres:\n    postgres_url: {url}\n")
+    monkeypatch.setattr(
+        "dagster_postgres.utils.time", SimpleNamespace(sleep=lambda _: None)
+    )  # dagster tries five times
+    monkeypatch.setenv("ASSET_BRIDGE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+
+    code, out, err = said(capsys, *command)
+
+    assert (code, out) == (1, "")
+    assert "asset-bridge: Dagster's storage does not answer: " in err
+    assert "hidden" not in err
 
 
 @pytest.mark.usefixtures("_settings")

@@ -110,6 +110,7 @@ _MADE_FOR_OPERATORS = {
     "LetterFatesError",
     "OffsetsError",
     "PauseError",
+    "StorageAwayError",
     "TopicReaderError",
 }
 """Exceptions whose words are ours and hold no value; by name, since their modules take seconds to import."""

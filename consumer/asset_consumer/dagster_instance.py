@@ -69,23 +69,39 @@ def open_reporting(
             yield reporting, workspace
 
 
+class StorageAwayError(Exception):
+    """Raised when Dagster's storage does not answer a command; says so to an operator."""
+
+
 @contextmanager
 def open_ledger() -> Generator[Callable[[GroupId], Positions]]:
-    """Open the instance to read the ledger, changing nothing; waits for a database that is not there yet.
+    """Open the instance to read the ledger, changing nothing.
 
     Raises:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
+        StorageAwayError: The storage does not answer; also by each reading.
     """
+
+    def read(group: GroupId) -> Positions:
+        try:
+            return read_ledger(instance, group)
+        except Exception as error:
+            away = _away(error)
+            if away is not None:
+                raise away from error
+            raise
+
     with open_instance() as instance:
-        yield lambda group: read_ledger(instance, group)
+        yield read
 
 
 @contextmanager
 def open_pauses() -> Generator[PauseStore]:
-    """Open the instance to read and change operators' pauses; waits for a database that is not there yet.
+    """Open the instance to read and change operators' pauses.
 
     Raises:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
+        StorageAwayError: The storage does not answer.
         PauseError: The storage went away inside, or cannot keep pauses.
     """
     with open_instance() as instance:
@@ -99,12 +115,20 @@ def open_pauses() -> Generator[PauseStore]:
 
 @contextmanager
 def open_instance() -> Generator[DagsterInstance]:
-    """Open the instance alone, for a command; waits for a database that is not there yet.
+    """Open the instance alone, for a command: whoever typed it is told that the storage is away, and decides.
 
     Raises:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
+        StorageAwayError: The storage does not answer.
     """
-    with _when_available(DagsterInstance.get, threading.Event()) as instance:
+    try:
+        instance = DagsterInstance.get()
+    except Exception as error:
+        told = home_problem(error) or _away(error)
+        if told is not None:
+            raise told from error
+        raise
+    with instance:
         yield instance
 
 
@@ -125,6 +149,13 @@ def open_at_once() -> Generator[DagsterInstance]:
     with instance:
         _pool_connections(instance, READERS)
         yield instance
+
+
+def _away(error: Exception) -> StorageAwayError | None:
+    """The error for an operator, if the storage is away."""
+    if classify(error) != "unavailable":
+        return None
+    return StorageAwayError(f"Dagster's storage does not answer: {describe(error)}")
 
 
 def _when_available(build: Callable[[], T], stop: threading.Event) -> T:

@@ -49,6 +49,7 @@ def open_letter_desk(settings: Settings, topics: Sequence[str], *, needs_fates: 
 
     Raises:
         SettingsError: DAGSTER_HOME cannot be used; or it names none, where fates are needed.
+        StorageAwayError: Dagster's storage does not answer.
         TopicReaderError: The brokers do not answer.
     """
     if not needs_fates and not os.environ.get("DAGSTER_HOME"):

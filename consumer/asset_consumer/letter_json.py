@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
+
+from asset_consumer.exact_json import read_exactly
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,9 +62,9 @@ def content(given: bytes | None) -> dict[str, Any] | None:
 
 
 def json_content(value: bytes | None) -> dict[str, Any] | None:
-    """A value for JSON: read, where it is JSON itself."""
+    """A value for JSON: read, where it is JSON itself and loses nothing by it."""
     try:
-        return {"json": json.loads(value or b"")}
+        return {"json": read_exactly(value or b"")}
     except (ValueError, RecursionError):
         return content(value)
 

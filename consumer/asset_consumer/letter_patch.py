@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jsonpatch
+
+from asset_consumer.exact_json import read_exactly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,7 @@ class Patch:
         if value is None:
             raise PatchError("there is no value to patch (null)")
         try:
-            document = _read(value)
+            document = read_exactly(value)
             patched = self.operations.apply(document)
         except (ValueError, RecursionError):
             raise PatchError("its value is no JSON document that could be patched") from None
@@ -81,7 +83,7 @@ def read_patch(content: bytes) -> Patch:
         PatchError: It is none.
     """
     try:
-        found = _read(content)
+        found = read_exactly(content)
         operations = cast("list[dict[str, Any]]", found) if isinstance(found, list) else []
         if not operations:
             raise PatchError("must be a JSON array of at least one operation (RFC 6902)")
@@ -92,19 +94,3 @@ def read_patch(content: bytes) -> Patch:
         raise PatchError("is no JSON document") from None
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError):
         raise PatchError("holds something that is no operation of RFC 6902") from None
-
-
-def _read(content: bytes) -> Any:  # noqa: ANN401 # any JSON document
-    """Read JSON without losing any of it: a name that stands there twice would leave one of its values out."""
-    return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

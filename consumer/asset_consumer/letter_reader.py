@@ -25,7 +25,10 @@ FATES_AT_ONCE = 100
 
 
 class LetterReader:
-    """Reads letters; `seen` counts the records it came by, `foreign` those that are no letters."""
+    """Reads letters; `seen` counts the records it came by, `foreign` those that are no letters.
+
+    `sending` counts letters that were kept back, since somebody is at them now.
+    """
 
     def __init__(self, settings: Settings, topics: Sequence[str], fates: LetterFates | None) -> None:
         """Read these dead-letter topics; without `fates` every letter is taken for open."""
@@ -34,6 +37,7 @@ class LetterReader:
         """Once it is set, nothing more is read."""
         self.seen = 0
         self.foreign = 0
+        self.sending = 0
 
     def letters(self, wanted: LetterFilter, last: int | None = None) -> Iterator[Letter]:
         """Yield the letters that are wanted, each partition's in order, up to where the topics end at the first.
@@ -43,7 +47,11 @@ class LetterReader:
         """
         matching = (letter for letter in self._read(last) if wanted.matches(letter))
         while chunk := list(islice(matching, FATES_AT_ONCE)):
-            yield from filter(wanted.wants, self.with_fates(chunk))
+            for letter in self.with_fates(chunk):
+                if wanted.wants(letter):
+                    yield letter
+                else:
+                    self.sending += letter.state == "sending"
 
     def letter_at(self, topic: str, partition: int, offset: int) -> Letter | None:
         """The letter at one place of a topic; None when it is not there, or is none.

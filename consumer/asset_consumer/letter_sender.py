@@ -128,6 +128,8 @@ class LetterSender:
                 answers[index] = Answer(error="_QUEUE_FULL")
             except KafkaException as error:  # the client itself refuses it
                 answers[index] = Answer(error=error.args[0].name())
+            except OverflowError:  # anybody may have written the number that a letter tells as its time
+                answers[index] = Answer(error="INVALID_TIMESTAMP")
             return
 
     def _on_delivery(self, index: int, answers: dict[int, Answer], error: KafkaError | None, message: Message) -> None:

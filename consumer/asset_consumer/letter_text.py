@@ -6,6 +6,7 @@ import codecs
 import json
 from typing import TYPE_CHECKING
 
+from asset_consumer.exact_json import read_exactly
 from asset_consumer.letter_json import iso
 from asset_consumer.letters import text_of, time_of
 from asset_consumer.one_line import one_line
@@ -61,7 +62,7 @@ def _value(value: bytes | None) -> Iterator[str]:
     yield f"value     {len(value)} bytes"
     shown = value[:MAX_SHOWN_BYTES]
     try:
-        text = json.dumps(json.loads(value), indent=2, ensure_ascii=False)
+        text = json.dumps(read_exactly(value), indent=2, ensure_ascii=False)
         lines = [one_line(line) for line in text.split("\n")]
         whole = True
     except (ValueError, RecursionError):

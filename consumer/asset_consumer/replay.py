@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from asset_consumer.letter_sender import Answer
 from asset_consumer.replay_plan import Step
-from asset_reporting.letter_fates import Fate
+from asset_reporting.letter_fates import Fate, LetterFatesError
 
 if TYPE_CHECKING:
     import threading
@@ -67,19 +67,19 @@ class Replay:
 
     def run(self, steps: Iterable[Step]) -> Iterator[Outcome]:
         """Do it, in the order of the steps; raises what the database raises, after which claims may be left."""
-        began, sent = time.monotonic(), 0
         for batch in self._batches(steps):
             if self.stop.is_set():
                 self.stopped = "told to stop"
                 return
+            began = time.monotonic()  # of this batch: what the one before took longer is not caught up with
             for outcome in self._work(batch):
                 yield outcome
                 if self.on_failure == "stop" and not outcome.good:
                     self.stopped = self.stopped or "a letter failed"
             if self.stopped:
                 return
-            sent += len(batch)
             if self.rate is not None:
+                sent = sum(step.outgoing is not None for step in batch)
                 self.stop.wait(max(0.0, began + sent / self.rate - time.monotonic()))
 
     def _batches(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
@@ -104,7 +104,7 @@ class Replay:
         retried = [step for step, outcome in zip(ours, outcomes, strict=True) if self._again(step, outcome)]
         again = dict(zip((step.letter.fate_place for step in retried), self._send_parked(retried), strict=True))
         done = {outcome.letter.fate_place: outcome for outcome in outcomes} | again
-        self._settle(list(done.values()))
+        trouble = self._settle(list(done.values()))
         for step in batch:
             place = step.letter.fate_place
             if step.outgoing is None:
@@ -113,6 +113,8 @@ class Replay:
                 yield done[place]
             else:
                 yield Outcome(step.letter, "taken", None, "letter.taken", "Somebody else has worked it, or is at it.")
+        if trouble is not None:  # after the account: what Kafka has is known, if only here
+            raise trouble
 
     def _send(self, steps: Sequence[Step]) -> list[Outcome]:
         answers = self.sender.send([step.outgoing for step in steps if step.outgoing is not None]) if steps else []
@@ -133,7 +135,8 @@ class Replay:
             for step in planned
         ]
 
-    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+    def _settle(self, outcomes: Sequence[Outcome]) -> LetterFatesError | None:
+        """Write down what became of them; returns why that did not go."""
         now = int(time.time())
         settled: dict[Place, Fate] = {}
         free: list[Place] = []
@@ -145,8 +148,12 @@ class Replay:
                     free.append(outcome.letter.fate_place)
                 case _:  # a claim stays: nobody can say whether it was sent
                     pass
-        if settled or free:
-            self.fates.settle(settled, free)
+        try:
+            if settled or free:
+                self.fates.settle(settled, free)
+        except LetterFatesError as error:
+            return error
+        return None
 
 
 def _outcome(step: Step, answer: Answer) -> Outcome:

@@ -87,7 +87,7 @@ class ReplayPlan:
         options = self._options
         if letter.replays >= min(options.max_replays, _CAN_COUNT):
             return self.park(letter, "replays.exceeded", f"It was sent again {letter.replays} times already.")
-        topic = options.to_topic or letter.record.topic
+        topic = letter.record.topic if options.to_topic is None else options.to_topic
         if options.to_topic is None and topic not in options.inputs:
             return _left(letter, "topic.not_input", "The topic it names is no input of these settings; see --to-topic.")
         partition = self._partition(topic, letter.record.partition)

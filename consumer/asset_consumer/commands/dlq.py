@@ -14,7 +14,7 @@ from asset_consumer.commands.dlq_options import (
     desk_of,
     filter_of,
     letter_options,
-    note_foreign,
+    note_others,
     settings_of,
     state_option,
 )
@@ -23,6 +23,7 @@ from asset_consumer.commands.dlq_replay import park, replay
 from asset_consumer.commands.options import config_option
 from asset_consumer.letter_filter import LetterFilter
 from asset_consumer.letter_stats import TRAITS, Trait
+from asset_consumer.letter_topics import parking_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,8 @@ _HELP = """Look at dead letters, send them again, or park them.
     in codes, assets, keys and ids. Nothing is deleted, and no consumer group is touched. What was done with a letter is
     kept in Dagster's database: the next one who looks sees the open ones only.
 
-    Exit codes: 0 done, 3 some letters failed, 4 no letter matches, 78 settings or arguments refused, 1 anything else.
+    Exit codes: 0 done, 3 some letters were left or failed, 4 no letter matches,
+    78 settings or arguments refused, 1 anything else.
     """
 
 
@@ -78,7 +80,7 @@ def list_letters(config: Path | None, limit: int, as_json: bool, **chosen: Any) 
             with progress_bar(desk, reader):
                 letters, total = newest(found, limit)
             click.echo(list_text(letters, total), nl=False)
-        note_foreign(reader)
+        note_others(reader)
     return 0 if total else EXIT_NOTHING
 
 
@@ -100,6 +102,8 @@ def show(id_or_place: str, config: Path | None, as_json: bool, **chosen: Any) ->
                 click.echo(json.dumps(whole(letter)))
             else:
                 click.echo("\n".join([*([""] if count > 1 else []), *letter_lines(letter)]))
+    if not count:
+        click.echo("No letter matches.", err=True)
     return 0 if count else EXIT_NOTHING
 
 
@@ -132,14 +136,15 @@ def stats(config: Path | None, by: tuple[Trait, ...], as_json: bool, **chosen: A
                 click.echo(json.dumps({**told, **numbers, "first": iso(count.first), "last": iso(count.last)}))
         else:
             click.echo(counts_text(counts, by), nl=False)
-        note_foreign(reader)
+        note_others(reader)
     return 0 if counts else EXIT_NOTHING
 
 
 def _named(reader: Any, topics: Iterable[str], name: str) -> Iterable[Letter]:  # noqa: ANN401 # a LetterReader, imported late
     """The letter at a place is looked up; an id must be searched for."""
     parts = name.rsplit("/", 2)
-    if parts[0] in set(topics) and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
+    known = {*topics, *map(parking_topic, topics)}
+    if parts[0] in known and len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():  # noqa: PLR2004 # topic, partition, offset
         letter = reader.letter_at(parts[0], int(parts[1]), int(parts[2]))
         return [] if letter is None else [letter]
     return deque(reader.letters(LetterFilter(ids=(name,), states=frozenset())))

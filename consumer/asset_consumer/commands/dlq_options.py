@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -91,6 +92,13 @@ def letter_options(command: F) -> F:
     return command
 
 
+def a_number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuse what no range refuses: nothing is less than it, and nothing more."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("is no number", ctx, param)
+    return value
+
+
 def filter_of(chosen: dict[str, Any]) -> LetterFilter:
     """The filter that the options describe."""
     states: tuple[Any, ...] = chosen.get("states", ())
@@ -125,8 +133,12 @@ def desk_of(settings: Settings, chosen: dict[str, Any], *, needs_fates: bool = F
         yield desk
 
 
-def note_foreign(reader: LetterReader) -> None:
-    """Say on stderr that there were records which are no letters."""
+def note_others(reader: LetterReader) -> None:
+    """Say on stderr what is not among the letters shown: records that are none, and letters that somebody is at."""
     if reader.foreign:
         records = "1 record is" if reader.foreign == 1 else f"{reader.foreign} records are"
         click.echo(f"asset-bridge: {records} no dead letter of ours, and left alone", err=True)
+    if reader.sending:
+        letters = "1 letter is" if reader.sending == 1 else f"{reader.sending} letters are"
+        text = f"{letters} being sent by somebody now; open again after five minutes, should that process have died"
+        click.echo(f"asset-bridge: {text}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -68,12 +69,18 @@ class Tally:
         letter = what.letter
         if self.as_json:
             told: dict[str, Any] = {"place": letter.place, "id": letter.id, "result": result, "to": place}
-            click.echo(json.dumps({**told, "code": what.code, "why": what.why, "patched": what.patched}))
+            _line(json.dumps({**told, "code": what.code, "why": what.why, "patched": what.patched}))
             return
         arrow = f" -> {place}" if place else ""
         patched = " (patched)" if what.patched else ""
         why = f"  {what.code}: {what.why}" if what.code else ""
-        click.echo(one_line(f"{result}  {letter.place}{arrow}{patched}{why}"))
+        _line(one_line(f"{result}  {letter.place}{arrow}{patched}{why}"))
+
+
+def _line(text: str) -> None:
+    """Print a line at once; by `sys.stdout` as it is now, which lifts a bar on the same terminal out of the way."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -91,7 +98,8 @@ def progress_bar(desk: LetterDesk, reader: LetterReader) -> Generator[None]:
         yield
         return
     over = threading.Event()
-    with Progress(console=console, transient=True) as bar:
+    lines_go_there_too = sys.stdout.isatty()  # else they must reach the file or pipe, and not the terminal
+    with Progress(console=console, transient=True, redirect_stdout=lines_go_there_too) as bar:
         task = bar.add_task("letters read", total=count_records(desk.settings, desk.topics))
 
         def follow() -> None:

@@ -16,10 +16,11 @@ import click
 from asset_consumer.commands.dlq_options import (
     EXIT_NOTHING,
     EXIT_SOME_FAILED,
+    a_number,
     desk_of,
     filter_of,
     letter_options,
-    note_foreign,
+    note_others,
     settings_of,
 )
 from asset_consumer.commands.dlq_outcomes import Tally, progress_bar
@@ -39,7 +40,12 @@ _DOING = (
         "--all", "everything", is_flag=True, help="With --apply: yes, every open letter; no filter is needed."
     ),
     click.option("--max", "most", type=click.IntRange(1), help="Send so many at most."),
-    click.option("--rate", type=click.FloatRange(0, min_open=True), help="Send so many a second at most."),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, 1_000_000, min_open=True),
+        callback=a_number,
+        help="Send so many a second at most.",
+    ),
     click.option(
         "--by", "by", metavar="NAME", help="Who does it, for those who look later; the user's name if not given."
     ),
@@ -130,21 +136,27 @@ def _do(  # noqa: PLR0913 # what the two commands share
     if apply and not chosen["everything"] and wanted == type(wanted)():
         raise click.UsageError("say which letters by a filter, or --all")
     tally = Tally(apply=apply, as_json=as_json)
-    with _stoppable() as stop, desk_of(settings, chosen, needs_fates=apply) as desk:
-        reader = desk.reader()
-        reader.stop = stop
-        with progress_bar(desk, reader):
-            steps = _at_most(chosen["most"], map(decide, reader.letters(wanted)))
-            if not apply:
-                tally.plan(steps)
-            elif desk.fates is not None:
-                _forget(settings, desk)
-                on_failure = chosen.get("on_failure", "leave")
-                run = Replay(plan, sender, desk.fates, _operator(chosen["by"]), stop, on_failure, chosen["rate"])
-                tally.take(run.run(steps))
-                tally.stopped = run.stopped
-        note_foreign(reader)
-        tally.stopped = tally.stopped or ("told to stop" if stop.is_set() else None)
+    try:
+        with _stoppable() as stop, desk_of(settings, chosen, needs_fates=apply) as desk:
+            reader = desk.reader()
+            reader.stop = stop
+            with progress_bar(desk, reader):
+                steps = _at_most(chosen["most"], map(decide, reader.letters(wanted)))
+                if not apply:
+                    tally.plan(steps)
+                elif desk.fates is not None:
+                    _forget(settings, desk)
+                    on_failure = chosen.get("on_failure", "leave")
+                    run = Replay(plan, sender, desk.fates, _operator(chosen["by"]), stop, on_failure, chosen["rate"])
+                    tally.take(run.run(steps))
+                    tally.stopped = run.stopped
+            note_others(reader)
+            tally.stopped = tally.stopped or ("told to stop" if stop.is_set() else None)
+    except Exception:
+        if apply and tally.count:  # whatever ended it: what was sent must be known
+            tally.stopped = "by what is told below"
+            tally.say()
+        raise
     tally.say()
     if tally.stopped or tally.bad:
         return EXIT_SOME_FAILED
@@ -205,7 +217,9 @@ def _inputs(settings: Settings) -> frozenset[str]:
 
 
 def _no_dead_letters(settings: Settings, topic: str | None) -> str | None:
-    """Refuse to send records to where letters lie: they would be none there."""
+    """Refuse to send records to where letters lie: they would be none there. And an empty name."""
+    if topic == "":
+        raise click.BadParameter("is empty", param_hint="--to-topic")
     if topic in {name for parking in (False, True) for name in dead_letter_topics(settings, parking=parking)}:
         raise click.BadParameter("is a topic of dead letters", param_hint="--to-topic")
     return topic

@@ -104,12 +104,13 @@ def _target(text: str) -> Target:
 
 
 def _print(found: list[PartitionOffsets]) -> None:
-    from rich.console import Console  # noqa: PLC0415 # late: `--help` needs no tables
-    from rich.table import Table  # noqa: PLC0415 # see above
+    from rich.table import Table  # noqa: PLC0415 # late: `--help` needs no tables
+
+    from asset_consumer.commands.table_console import table_console  # noqa: PLC0415 # see above
 
     table = Table("topic", "partition", "ledger", "committed", "set by", "log", "lag", box=None, pad_edge=False)
     for one in found:
         ledger, committed = ("-" if offset is None else str(offset) for offset in (one.ledger, one.committed))
         log = f"{one.log_begins}..{one.log_ends}"
         table.add_row(one.topic, str(one.partition), ledger, committed, one.set_by, log, str(one.lag))
-    Console().print(table)
+    table_console().print(table)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from asset_consumer.commands.table_console import table_console
 
 if TYPE_CHECKING:
     from asset_consumer.offset_drift import Verified
@@ -40,7 +41,7 @@ def as_document(group: str, verified: Verified) -> dict[str, Any]:
 
 def print_verified(verified: Verified) -> None:
     """Print a table, then one line for each partition that a person must look at."""
-    console = Console()
+    console = table_console()
     columns = ("topic", "partition", "ledger", "committed", "set by", "log", "verdict", "next start")
     table = Table(*columns, box=None, pad_edge=False)
     for one, verdict in verified.partitions:

@@ -40,12 +40,13 @@ def print_pauses(group: str, found: Pauses, *, as_json: bool) -> None:
         listed = [{"topic": topic, **pause.as_dict()} for topic, pause in sorted(found.items())]
         click.echo(json.dumps({"group": group, "paused": listed}))
         return
-    from rich.console import Console  # noqa: PLC0415 # late: `--help` needs no tables
-    from rich.table import Table  # noqa: PLC0415 # see above
+    from rich.table import Table  # noqa: PLC0415 # late: `--help` needs no tables
     from rich.text import Text  # noqa: PLC0415 # see above
+
+    from asset_consumer.commands.table_console import table_console  # noqa: PLC0415 # see above
 
     table = Table("paused topic", "since", "by", "reason", box=None, pad_edge=False)
     for topic, pause in sorted(found.items()):
         texts = pause.as_dict()
         table.add_row(topic, texts["since"], Text(texts["by"]), Text(texts["reason"], overflow="fold"))
-    Console().print(table)
+    table_console().print(table)

@@ -39,5 +39,7 @@ def resume(config: Path | None, topics: tuple[str, ...], *, every: bool, as_json
         return
     for topic, pause in sorted(ended.items()):
         click.echo(f"{topic} goes on; it was paused by {pause.by} since {pause.as_dict()['since']}: {pause.reason}")
+    if every and not ended:
+        click.echo(f"Nothing was paused for the group {group}.")
     for topic in sorted(set(topics) - ended.keys()):
         click.echo(f"{topic} was not paused")
