@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from broker import Broker
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from consuming import FaultyRecorder, RunningConsumer, eventually
 from dagster import DagsterInstance
 from mock_cluster import MockCluster, Sent, produce
@@ -97,3 +97,19 @@ def test_a_record_that_arrives_ends_a_trouble_and_the_log_says_so(caplog: pytest
     assert brokers.troubles == {"other": "TOPIC_AUTHORIZATION_FAILED"}
     happened = [(record.__dict__["happening"], record.__dict__["topic"]) for record in caplog.records]
     assert happened == [("broker_trouble", ""), ("broker_trouble", "other"), ("broker_well", "")]
+
+
+@pytest.mark.fault("the Kafka client declares itself beyond repair", "P1", "P7")
+def test_an_error_from_which_the_client_cannot_recover_ends_the_consumer(
+    cluster: MockCluster, instance: DagsterInstance
+) -> None:
+    cluster.create_topic(cluster.topic)
+    cluster.create_topic(cluster.dead_letters)
+    with (
+        pytest.raises(KafkaException, match="beyond repair"),
+        RunningConsumer(cluster, TransactionalRecorder(instance)) as consumer,
+    ):
+        eventually(lambda: consumer.health.ready)
+        # As the client's own callback would: the mock cluster has no way to make it say so.
+        consumer._loop._brokers.on_error(KafkaError(KafkaError._FATAL, "beyond repair", fatal=True))
+        eventually(lambda: consumer.failure is not None)
