@@ -16,7 +16,7 @@ DEV_READY := .venv/.ready-to-develop
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 # One process more than there are processors: the tests wait for about as long as they compute.
-PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
+PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --durations 12 --durations-min 5
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -33,9 +33,9 @@ def pooled(postgresql: Database) -> Iterator[DagsterInstance]:
     gc.enable()
 
 
-@pytest.mark.parametrize("known", [recorders._TRANSACTIONAL, set()], ids=["transactional", "public"])
+@pytest.mark.parametrize("known", [recorders._TRANSACTIONAL, {}], ids=["transactional", "public"])
 def test_checks_and_data_versions_take_no_connection_for_good(
-    pooled: DagsterInstance, known: set[str], monkeypatch: pytest.MonkeyPatch
+    pooled: DagsterInstance, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorders, "_TRANSACTIONAL", known)
     context = reporting_context(pooled)
