@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from broker import Broker
 from confluent_kafka import KafkaError, KafkaException, Producer
 from consuming import FaultyRecorder, RunningConsumer, eventually, holds_for
 from dagster import DagsterInstance
+from databases import Database
 from mock_cluster import MockCluster, Sent, produce
 from numbered import event, numbers
 from scraped import Growth, scraped
@@ -38,9 +38,8 @@ QUICK_STATISTICS = {"statistics.interval.ms": "100"}
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
+def instance(sqlite: Database) -> DagsterInstance:
+    return sqlite.open()
 
 
 @pytest.fixture(autouse=True)

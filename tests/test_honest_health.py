@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from broker import Broker
 from confluent_kafka import KafkaError, KafkaException
 from consuming import FaultyRecorder, RunningConsumer, eventually
 from dagster import DagsterInstance
+from databases import Database
 from mock_cluster import MockCluster, Sent, produce
 from numbered import event, numbers
 from scraped import scraped
@@ -27,9 +27,8 @@ BOUND_S = 1.0
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp() as instance:
-        yield instance
+def instance(sqlite: Database) -> DagsterInstance:
+    return sqlite.open()
 
 
 @pytest.mark.fault("the consumer's loop hangs", "P7")
