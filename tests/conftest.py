@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("heavy")
     if {*Path(__file__).parent.rglob("test_*.py")} <= {item.path for item in items}:
         config.stash[ALL_ITEMS] = list(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A command that was run in this process has set the log up for itself: its levels would hide the next test's."""
+    for handler in [one for one in logging.root.handlers if type(one) is logging.StreamHandler]:
+        logging.root.removeHandler(handler)
+    logging.root.setLevel(logging.WARNING)
+    logging.getLogger("asset_bridge").setLevel(logging.NOTSET)
 
 
 @pytest.fixture
