@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dagster import DagsterInstance
+from fake_recorders import FakeRecorder
 from http_world import http_client
 from scraped import Growth, scraped
 from starlette.testclient import TestClient
 
+from asset_events import AssetEvent
 from asset_reporting.app import create_management_app
 from asset_reporting.auth import ApiKeys
+from asset_reporting.handlers import ReportingContext
 from asset_reporting.health import Health
+from asset_reporting.outcomes import Outcome, Unavailable
 
 KEYED = {"idempotency_key": "http-metrics"}
 
@@ -51,6 +57,45 @@ def test_posted_events_are_counted_by_what_became_of_them(client: TestClient) ->
     assert growth.of("events_total:asset_observation:replayed:http") == 2
     assert growth.of("events_total:asset_check:rejected:http") == 1
     assert growth.of("events_total:unknown:rejected:http") == 2
+
+
+def test_what_is_only_asked_is_not_counted_as_what_happened(client: TestClient) -> None:
+    growth = Growth()
+    events = [{"event_type": "asset_observation", "asset_key": "a"}, {"event_type": "asset_check"}]
+    client.post("/report_asset_observation/a?dry_run=true", json={})
+    client.post("/report_asset_check/a?dry_run=true", json={})
+    client.post("/report_asset_events?dry_run=true", json=events)
+    client.post("/api/v1/lineage?dry_run=true", json={"no": "run event"})
+
+    assert growth.of("events_total:asset_observation:acceptable:dry_run") == 2
+    assert growth.of("events_total:asset_check:rejected:dry_run") == 1
+    assert growth.of("events_total:unknown:rejected:dry_run") == 2
+    happened = [name.removeprefix("asset_bridge_") for name in scraped() if name.endswith(":http")]
+    assert not [name for name in happened if growth.of(name)]
+
+
+def counted_in_a_batch(
+    instance: DagsterInstance, answer: Callable[[AssetEvent], Outcome], events: int, result: str
+) -> dict[str, float]:
+    """How many of the events of one request were counted so, by their type."""
+    growth = Growth()
+    body = [{"event_type": "asset_observation", "asset_key": "a"}] * events
+    with http_client(instance, ReportingContext(FakeRecorder(answer))) as client:
+        client.post("/report_asset_events", json=body)
+    return {kind: growth.of(f"events_total:{kind}:{result}:http") for kind in ("asset_observation", "unknown")}
+
+
+def test_events_behind_an_outage_are_counted_too(instance: DagsterInstance) -> None:
+    counted = counted_in_a_batch(instance, lambda _: Unavailable("OperationalError"), 2500, "unavailable")
+    assert counted["unknown"] > 0
+    assert sum(counted.values()) == 2500
+
+
+def test_each_event_of_a_chunk_that_fails_is_counted(instance: DagsterInstance) -> None:
+    def fail(_: AssetEvent) -> Outcome:
+        raise ValueError
+
+    assert sum(counted_in_a_batch(instance, fail, 3, "failed").values()) == 3
 
 
 def test_a_process_tells_of_its_own_health() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from asset_events import ErrorDetail, InvalidEventError, check_media_type, parse_event
 from asset_reporting.answers import batch_answer, error_answer, event_result, unavailable_answer
 from asset_reporting.batch_fates import BATCH_PATH, any_recorded, is_outage, report_all
-from asset_reporting.dry_run import reporting_of
+from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.endpoints import report_one
 from asset_reporting.event_batch import open_batch
 from asset_reporting.posts import Fate, answered, is_refused
@@ -31,7 +31,7 @@ async def handle_report_asset_events_request(context: BaseWorkspaceRequestContex
 
     One CloudEvent is taken as well, and answered as the endpoints for one event do: its senders know a single address.
     """
-    return await answered(BATCH_PATH, None, _report(context, request))
+    return await answered(road_of(request), BATCH_PATH, None, _report(context, request))
 
 
 async def _report(context: BaseWorkspaceRequestContext, request: Request) -> Response:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dagster._core.workspace.context import BaseWorkspaceRequestContext
 
     from asset_reporting.event_batch import EventBatch
+    from asset_reporting.happenings import Road
     from asset_reporting.http_reporting import HttpReporting
 
     Parse = Callable[[bytes], AssetEvent]
@@ -42,15 +43,23 @@ async def report_all(
     outage = False
     try:
         while values := await _take(batch.events, reporting.reporter.most_events):
-            fates += [_BEHIND] * len(values) if outage else await _report_chunk(context, reporting, values, parse)
+            fates += (
+                _behind(reporting.road, values) if outage else await _report_chunk(context, reporting, values, parse)
+            )
             outage = outage or any(is_outage(fate) for fate in fates[-len(values) :])
     except InvalidEventError as error:
         if not any_recorded(fates):
             raise
         # Too much of it, when some is recorded: those must be told, so this ends the results instead of being all.
-        happenings.event_rejected("http", BATCH_PATH, None, error.errors)
+        happenings.event_rejected(reporting.road, BATCH_PATH, None, error.errors)
         fates.append(error.errors)
     return fates
+
+
+def _behind(road: Road, values: list[bytes]) -> list[Fate]:
+    for _ in values:
+        happenings.event_not_recorded_now(road, BATCH_PATH, None, "behind one that was not")
+    return [_BEHIND] * len(values)
 
 
 async def _take(events: AsyncGenerator[bytes], most: int) -> list[bytes]:
@@ -70,16 +79,18 @@ async def _report_chunk(
     told: list[Fate]
     try:
         outcomes = await reporting.reporter.report(events) if events else []
-        told = [settle(BATCH_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
+        told = [
+            settle(reporting.road, BATCH_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)
+        ]
     except StorageThreadsError as error:
         for event in events:
-            happenings.event_not_recorded_now("http", BATCH_PATH, event.event_type, describe(error))
+            happenings.event_not_recorded_now(reporting.road, BATCH_PATH, event.event_type, describe(error))
         told = [(ErrorDetail("", "storage.unavailable", not_now(error)),)] * len(events)
     except Exception as error:  # noqa: BLE001 # what was recorded before must be told all the same
-        happenings.event_failed("http", BATCH_PATH, None, describe(error))
+        happenings.event_failed(reporting.road, BATCH_PATH, None, describe(error), events=len(events))
         told = [(INTERNAL,)] * len(events)
     rest = iter(told)
-    return [next(rest) if isinstance(one, AssetEvent) else _refused(one) for one in read]
+    return [next(rest) if isinstance(one, AssetEvent) else _refused(reporting.road, one) for one in read]
 
 
 def _read(values: list[bytes], parse: Parse) -> list[AssetEvent | InvalidEventError]:
@@ -106,8 +117,8 @@ def _permitted(
     return one
 
 
-def _refused(error: InvalidEventError) -> Fate:
-    happenings.event_rejected("http", BATCH_PATH, None, error.errors)
+def _refused(road: Road, error: InvalidEventError) -> Fate:
+    happenings.event_rejected(road, BATCH_PATH, None, error.errors)
     return error.errors
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asset_reporting.answers import error_answer, success_answer
-from asset_reporting.dry_run import reporting_of
+from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.outcomes import Acceptable, Recorded
 from asset_reporting.posts import answered, check_permission, settle
 from asset_reporting.request_parts import read_event
@@ -42,7 +42,7 @@ async def handle_report_asset_observation_request(
 
 async def _handle(event_type: EventType, context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
     where = f"/report_{event_type}"
-    return await answered(where, event_type, report_one(where, event_type, context, request))
+    return await answered(road_of(request), where, event_type, report_one(where, event_type, context, request))
 
 
 async def report_one(
@@ -55,7 +55,7 @@ async def report_one(
     )
     check_permission(context, event)
     (outcome,) = await reporting.reporter.report([event])
-    told = settle(where, event, outcome)
+    told = settle(reporting.road, where, event, outcome)
     if isinstance(told, Recorded | Acceptable):
         return success_answer(event.event_type, told)
     return error_answer(told)

@@ -1,4 +1,4 @@
-"""One function per thing that happens while events are reported, over HTTP (`http`) or Kafka (`kafka`).
+"""One function per thing that happens while events are reported, by HTTP, by Kafka, or only asked about (`dry_run`).
 
 It writes the log line and moves the metric, and nobody else does. A log record's message never holds a value of the
 input; what a reader may filter by is in its extra fields. Nothing that happens per event is logged above DEBUG, and
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from asset_events import AssetEvent, ErrorDetail, EventType
 
-Road: TypeAlias = Literal["http", "kafka"]
-Result: TypeAlias = Literal["recorded", "replayed", "rejected", "unavailable", "failed"]
+Road: TypeAlias = Literal["http", "kafka", "dry_run"]
+Result: TypeAlias = Literal["recorded", "replayed", "acceptable", "rejected", "unavailable", "failed"]
 
 _NOWHERE: Mapping[str, object] = {}
 
@@ -47,6 +47,11 @@ def event_recorded(
         **at,
     }
     _log(road).debug("An event was recorded.", extra=fields)
+
+
+def event_acceptable(event: AssetEvent) -> None:
+    """The event would be recorded; it was only asked whether it would."""
+    _count("dry_run", event.event_type, "acceptable").inc()
 
 
 def event_rejected(
@@ -85,9 +90,9 @@ def event_not_recorded_now(road: Road, where: str, event_type: EventType | None,
     _log(road).debug("An event could not be recorded now.", extra=fields)
 
 
-def event_failed(road: Road, where: str, event_type: EventType | None, reason: str) -> None:
-    """An event could not be processed for a reason nobody foresaw: `reason` is a type and a place, without values."""
-    _count(road, event_type, "failed").inc()
+def event_failed(road: Road, where: str, event_type: EventType | None, reason: str, *, events: int = 1) -> None:
+    """Events could not be processed for a reason nobody foresaw: `reason` is a type and a place, without values."""
+    _count(road, event_type, "failed").inc(events)
     fields = {
         "happening": "event_failed",
         "road": road,

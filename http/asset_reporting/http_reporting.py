@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from asset_events import UnknownFields
+    from asset_reporting.happenings import Road
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 """Largest request of many events: ten thousand of a good kilobyte each."""
@@ -32,6 +33,7 @@ class HttpReporting:
     reporter: Reporter
     dry_run: Reporter
     """Takes the place of `reporter` where a request only asks what would happen."""
+    road: Road = "http"
     max_body_bytes: int = MAX_EVENT_BYTES
     max_batch_bytes: int = MAX_BATCH_BYTES
     body_idle_s: float = BODY_IDLE_S

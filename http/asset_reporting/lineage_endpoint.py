@@ -13,7 +13,7 @@ from asset_events import check_media_type, read_run_event
 from asset_reporting import tracing
 from asset_reporting.answers import error_answer, event_result, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
-from asset_reporting.dry_run import reporting_of
+from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.outcomes import Again
 from asset_reporting.posts import answered, check_permission, is_refused, settle
 from asset_reporting.request_body import read_body
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from starlette.responses import JSONResponse
 
     from asset_events import AssetEvent
+    from asset_reporting.happenings import Road
     from asset_reporting.outcomes import Outcome
 
 
 async def handle_lineage_request(context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
     """Record the asset events of a run event; one that makes none is taken, too."""
-    return await answered(LINEAGE_PATH, None, _report(context, request))
+    return await answered(road_of(request), LINEAGE_PATH, None, _report(context, request))
 
 
 async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
@@ -43,12 +44,12 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
         events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
     for event in events:
         check_permission(context, event)
-    return _answer(events, await reporting.reporter.report(events, whole=True) if events else [])
+    return _answer(reporting.road, events, await reporting.reporter.report(events, whole=True) if events else [])
 
 
-def _answer(events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:
+def _answer(road: Road, events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:
     """Tell of all that was recorded, or why nothing was: what was held back because of another is not the reason."""
-    fates = [settle(LINEAGE_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
+    fates = [settle(road, LINEAGE_PATH, event, outcome) for event, outcome in zip(events, outcomes, strict=True)]
     held_back = [isinstance(outcome, Again) for outcome in outcomes]
     for _, fate in sorted(zip(held_back, fates, strict=True), key=itemgetter(0)):
         if is_refused(fate):

@@ -92,7 +92,7 @@ HEARTBEAT_AGE = Live(
 EVENTS = Counter(
     "asset_bridge_events_total",
     "Events by what became of them: recorded, replayed (recorded earlier under the same key), rejected, unavailable"
-    " (the storage did not take it now), failed. Failed ones are in the log as ERROR.",
+    " (the storage did not take it now), failed; by the road dry_run, what would. Failed ones are in the log as ERROR.",
     ["road", "event_type", "outcome"],
     registry=REGISTRY,
 )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dagster._core.workspace.context import BaseWorkspaceRequestContext
 
     from asset_events import AssetEvent, EventType
+    from asset_reporting.happenings import Road
 
 Fate: TypeAlias = "Recorded | Acceptable | Sequence[ErrorDetail]"
 """What a sender is told of one event."""
@@ -54,41 +55,44 @@ def check_permission(context: BaseWorkspaceRequestContext, event: AssetEvent) ->
         )
 
 
-def settle(where: str, event: AssetEvent, outcome: Outcome) -> Fate:
+def settle(road: Road, where: str, event: AssetEvent, outcome: Outcome) -> Fate:
     """Note what became of an event, and return what its sender is told; `where` is the endpoint."""
     match outcome:
         case Recorded():
-            happenings.event_recorded("http", event, outcome.event_id, replayed=outcome.replayed)
+            happenings.event_recorded(road, event, outcome.event_id, replayed=outcome.replayed)
             return outcome
         case Acceptable():
+            happenings.event_acceptable(event)
             return outcome
         case Rejected(errors):
-            happenings.event_rejected("http", where, event.event_type, errors)
+            happenings.event_rejected(road, where, event.event_type, errors)
             return errors
         case Failed(reason):
-            happenings.event_failed("http", where, event.event_type, reason)
+            happenings.event_failed(road, where, event.event_type, reason)
             return (INTERNAL,)
         case Unavailable(reason, may_be_recorded):
-            happenings.event_not_recorded_now("http", where, event.event_type, reason)
+            happenings.event_not_recorded_now(road, where, event.event_type, reason)
             return (unavailable(may_be_recorded=may_be_recorded),)
         case Again() | Fenced():  # not for a post, which brings no offsets and is reported until it is settled
-            happenings.event_not_recorded_now("http", where, event.event_type, type(outcome).__name__)
+            happenings.event_not_recorded_now(road, where, event.event_type, type(outcome).__name__)
     return (unavailable(may_be_recorded=False),)
 
 
-async def answered(where: str, event_type: EventType | None, answering: Awaitable[Answer]) -> Answer | JSONResponse:
+async def answered(
+    road: Road, where: str, event_type: EventType | None, answering: Awaitable[Answer]
+) -> Answer | JSONResponse:
     """Answer a request, whatever goes wrong."""
     try:
         return await answering
     except InvalidEventError as error:
-        happenings.event_rejected("http", where, event_type, error.errors)
+        happenings.event_rejected(road, where, event_type, error.errors)
         return error_answer(error.errors)
     except StorageThreadsError as error:
-        happenings.event_not_recorded_now("http", where, event_type, describe(error))
+        happenings.event_not_recorded_now(road, where, event_type, describe(error))
         return unavailable_answer(not_now(error))
     except ClientDisconnect:
         happenings.client_disconnected(where)
         return one_error("json.malformed", "The request ended before its body did.")  # nobody is left to read it
     except Exception as error:  # noqa: BLE001 # raised further, servers would log it with the event's values
-        happenings.event_failed("http", where, event_type, describe(error))
+        happenings.event_failed(road, where, event_type, describe(error))
         return internal_answer()
