@@ -26,13 +26,14 @@ pytest_plugins = ["missing", "brokers", "databases", "broker_faults"]
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
-_WHATEVER_THE_DAGSTER = (
-    "alerts api_keys asyncapi brokers cli client* console_browser console_outages contract_* dashboard dead_letter*"
-    " decode dlq_* docs_* event_parts event_refusals event_reserved_entries events fault_table game_day health http_docs"
-    " json_schema kafka_server letter_filter letter_patch logs missing mock_cluster offset_drift openapi paused record"
-    " registry_* repeats replay_plan report_command reset_once schema_registry schemathesis server settings soak span_export"
-    " topics tracing* validate*"
-)
+_WHATEVER_THE_DAGSTER = """
+    alerts api_keys asyncapi brokers cli client* console_browser console_outages contract_*
+    dashboard dead_letter* decode dlq_* docs_* event_parts event_refusals event_reserved_entries
+    events fault_table game_day health http_docs json_schema kafka_server letter_filter letter_patch
+    logs missing mock_cluster offset_drift openapi paused record registry_* repeats replay_plan
+    report_command reset_once schema_registry schemathesis server settings soak span_export topics
+    tracing* validate*
+"""
 """Files whose tests ask Dagster nothing in which one of its versions could differ from another."""
 
 if os.environ.get("ASSET_BRIDGE_TEST_DAGSTER") == "oldest":
