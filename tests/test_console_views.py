@@ -83,18 +83,60 @@ def test_of_a_long_value_the_beginning_is_shown_and_what_is_marked() -> None:
     assert sum(line.left_out for line in shown.lines) + shown.left_out + len(shown.lines) == 5002
 
 
+def new_value(text: str, value: bytes | None) -> bytes:
+    found = edited(text, value)
+    assert found is not None
+    return found.value
+
+
 def test_an_edit_changes_what_was_edited_and_nothing_else() -> None:
     value = b'{"a":1.10,"b":[1e5,"\xc3\xa9\\u200d"],"c":{}}'
     text = editable(value)
     assert text is not None
-    assert edited(text.replace("\n", "\r\n"), value).value == value
-    changed = edited(text.replace("1.10", "2"), value).value
+    assert edited(text.replace("\n", "\r\n"), value) is None
+    changed = new_value(text.replace("1.10", "2"), value)
     assert changed == '{"a":2,"b":[1e5,"é\u200d"],"c":{}}'.encode()
     assert [(line.kind, line.text.strip()) for line in difference(value, changed) if line.kind in {"gone", "new"}] == [
         ("gone", '"a": 1.10,'), ("new", '"a": 2,'),
     ]  # fmt: skip
-    assert edited("no JSON", value).value == b"no JSON"
+    assert new_value("no JSON", value) == b"no JSON"
     assert editable(b"\xff") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [('{ "a":1 }', b'{"a":  1}'), ('{"e": "\u00e9"}', b'{"e":"\\u00e9"}'), ("", None), ("a\nb\n", b"a\r\nb\r")],
+)
+def test_an_edit_that_says_the_same_leaves_every_byte(text: str, value: bytes | None) -> None:
+    assert edited(text, value) is None
+    assert difference(value, value) == []
+
+
+def test_a_number_that_becomes_a_text_is_an_edit() -> None:
+    assert new_value('{"a": "1"}', b'{"a": 1}') == b'{"a":"1"}'
+
+
+def test_half_a_surrogate_pair_can_be_edited_and_stays_escaped() -> None:
+    text = editable(b'{"a\\udfff":"\\ud800","b":1}')
+    assert text is not None
+    assert '"a\\udfff": "\\ud800"' in text.encode().decode()
+    assert new_value(text.replace("1", "2"), b"{}") == b'{"a\\udfff":"\\ud800","b":2}'
+
+
+def test_deep_values_do_not_grow_beyond_bounds_by_being_put_in_lines() -> None:
+    deep = b"[" * 99 + b",".join([b"1"] * 5000) + b"]" * 99
+    assert editable(deep) == deep.decode()
+    assert edited(deep.decode(), deep) is None
+
+
+def test_a_long_difference_is_told_in_time_and_bounds() -> None:
+    before = json.dumps([number * number % 120 for number in range(6000)]).encode()
+    changed = before.replace(b"[0,", b"[7,", 1)
+    assert [line.sign + line.text.strip() for line in difference(before, changed) if line.kind in {"gone", "new"}] == [
+        "-0,", "+7,",
+    ]  # fmt: skip
+    other = difference(before, before.replace(b"1", b"3"))
+    assert (len(other), {line.kind for line in other}) == (402, {"gone", "new", "gap"})
 
 
 def recorded(**fields: Any) -> RecordedEvent:
@@ -108,6 +150,7 @@ def test_links_have_the_form_of_dagsters_own() -> None:
         "http://ui/assets/a%20b/c%2Fd?view=checks&checkDetail=x%26y"
     )
     assert dagster_link(None, recorded()) is None
+    assert dagster_link("http://ui", recorded(asset_key=("\ud800",))) is not None  # of an event that is not ours
 
 
 def test_the_rate_is_the_way_between_two_looks() -> None:
@@ -122,6 +165,13 @@ def test_the_rate_is_the_way_between_two_looks() -> None:
     now[0] = 32.0
     pace.note({("t", 0): 0, ("t", 1): 7})  # a reset
     assert pace.rates() == {("t", 0): 0.0, ("t", 1): 0.0}
+
+
+def test_a_letter_or_a_consumer_that_names_a_number_beyond_all_numbers_breaks_no_page() -> None:
+    endless = "9" * 5000
+    assert marked(b"x", "", message=f"line {endless}, column 1") == []
+    consumer = Consumer("c", "", conditions=(Condition("partitions", ok=False, reason=f"t/{endless}: why"),))
+    assert stopped_partitions([consumer]) == {}
 
 
 def test_reasons_of_held_partitions_are_read_out_of_readiness() -> None:

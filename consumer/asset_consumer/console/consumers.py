@@ -6,15 +6,18 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 TIMEOUT_S = 2.0
 """Seconds that a consumer may take for one step of an answer."""
@@ -25,7 +28,16 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_ADDRESSES = 64
 """Most consumers that are asked."""
 
+ANSWER_S = 5.0
+"""Seconds that a whole answer may take: one who sends byte after byte must not keep the others waiting."""
+
+MAX_ENTRIES, MAX_TEXT = 100, 64 * 1024
+"""Conditions and pauses that are taken from a consumer, and characters of each text: they stand on a page."""
+
 AT_A_TIME = 8
+
+MAX_DIGITS = 10
+"""Of the number of a Kafka partition."""
 
 OLDEST = "asset_bridge_oldest_unprocessed_record_age_seconds"
 """The gauge with labels topic and partition; taken from its consumer where there is one."""
@@ -86,7 +98,7 @@ def _reasons(text: str) -> dict[tuple[str, int], str]:
     for part in text.split("; "):
         name, _, why = part.partition(": ")
         topic, _, partition = name.rpartition("/")
-        if topic and partition.isdecimal() and why:
+        if topic and partition.isdecimal() and len(partition) <= MAX_DIGITS and why:
             last = topic, int(partition)
             found[last] = why
         elif last is not None:  # a reason may hold a semicolon itself
@@ -127,7 +139,7 @@ def _ask(place: _Place) -> Consumer:
         document = json.loads(_get(place, "/readyz"))
     except (OSError, http.client.HTTPException) as error:
         return Consumer(place.name, address, _unreachable(error))
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "conditions" not in document:
         return Consumer(place.name, address, "something else than asset-bridge answers there")
@@ -142,10 +154,14 @@ def _ask(place: _Place) -> Consumer:
 def _consumer(name: str, address: str, document: dict[str, Any], ages: dict[tuple[str, int], float]) -> Consumer:
     try:
         conditions = tuple(
-            Condition(str(key), one["ok"] is True, str(one["reason"])) for key, one in document["conditions"].items()
+            Condition(_text(key), one["ok"] is True, _text(one["reason"]))
+            for key, one in islice(document["conditions"].items(), MAX_ENTRIES)
         )
-        recorder = {str(key): str(value) for key, value in document.get("recorder", {}).items()}
-        paused = {str(topic): pause_text(**pause) for topic, pause in document.get("paused", {}).items()}
+        recorder = {
+            _text(key): _text(value) for key, value in islice(document.get("recorder", {}).items(), MAX_ENTRIES)
+        }
+        pauses = islice(document.get("paused", {}).items(), MAX_ENTRIES)
+        paused = {_text(topic): _text(pause_text(**pause)) for topic, pause in pauses}
     except (AttributeError, KeyError, TypeError):
         return Consumer(name, address, "its answer has another form than ours")
     assigned = document.get("assigned")
@@ -159,6 +175,11 @@ def _consumer(name: str, address: str, document: dict[str, Any], ages: dict[tupl
         ages=ages,
         paused=paused,
     )
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def pause_text(reason: str, by: str, since: str) -> str:
@@ -179,20 +200,42 @@ def _ages(text: str) -> dict[tuple[str, int], float]:
 def _get(place: _Place, path: str) -> bytes:
     host = place.url.hostname or ""
     connection = http.client.HTTPConnection(host, place.port, timeout=TIMEOUT_S)
+    sock = socket.create_connection((place.ip, place.port), TIMEOUT_S)
     try:
-        plain = socket.create_connection((place.ip, place.port), TIMEOUT_S)
-        connection.sock = plain
         if place.url.scheme == "https":
-            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        connection.request("GET", place.url.path + path, headers={"Accept": "*/*", "Connection": "close"})
-        return connection.getresponse().read(MAX_BYTES)
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
+        connection.sock = sock
+        with _ended_in_time(sock):
+            connection.request("GET", place.url.path + path, headers={"Accept": "*/*", "Connection": "close"})
+            return connection.getresponse().read(MAX_BYTES)
     finally:
         connection.close()
+        sock.close()
+
+
+@contextmanager
+def _ended_in_time(sock: socket.socket) -> Generator[None]:
+    """Break the connection when the answer takes too long in all; its own timeout is that of one step."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with suppress(OSError):  # it has ended just now
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which somebody is reading from
+
+    timer = threading.Timer(ANSWER_S, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if late.is_set():
+            raise TimeoutError
 
 
 def _unreachable(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_S:.0f} s"
+        return "no answer in time"
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens there"
     return f"cannot be reached ({type(error).__name__})"

@@ -102,11 +102,11 @@ def dagster_link(base: str | None, event: RecordedEvent) -> str | None:
     """
     if base is None:
         return None
-    path = "/".join(quote(part, safe="!'()*-._~") for part in event.asset_key)
+    path = "/".join(quote(part, safe="!'()*-._~", errors="replace") for part in event.asset_key)
     if event.kind == "check":
         query = {"view": "checks", "checkDetail": event.check_name or ""}
     else:
         query = {"view": "events", "asOf": str(int(event.time.timestamp() * 1000))}
         if event.partition is not None:
             query["partition"] = event.partition
-    return f"{base}/assets/{path}?{urlencode(query, quote_via=quote)}"
+    return f"{base}/assets/{path}?{urlencode(query, quote_via=quote, errors='replace')}"

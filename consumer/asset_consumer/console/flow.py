@@ -104,7 +104,8 @@ def put_together(known: Known) -> Flow:
     """Make the flow of what is known."""
     consumers = tuple(known.consumers or ())
     offsets = with_ledger(known.group, known.ledger) if known.group is not None else []
-    rows = tuple(_row(one, known, stopped_partitions(consumers)) for one in offsets)
+    stopped = stopped_partitions(consumers)
+    rows = tuple(_row(one, known, stopped) for one in offsets)
     lags = [row.lag for row in rows if row.lag is not None]
     ages = [row.age_s for row in rows if row.age_s is not None]
     return Flow(

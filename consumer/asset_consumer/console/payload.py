@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from asset_events.explain import pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from asset_events import ErrorDetail
 
@@ -27,7 +27,7 @@ MAX_LINE = 2000
 MAX_HEX_BYTES = 4096
 ROW = 16
 
-_PLACE = re.compile(r"line (\d+),? column \d+")
+_PLACE = re.compile(r"line (\d{1,9}),? column \d+")
 
 
 @dataclass(slots=True)
@@ -94,18 +94,30 @@ def _is_shallow(document: object, left: int = MAX_DEPTH) -> bool:
 
 
 def _json(content: bytes, document: object, errors: Sequence[ErrorDetail]) -> Payload:
-    lines: list[Line] = []
-    first: dict[str, Line] = {}
-    for line, path in _lines(document, (), 0, "", ""):
-        lines.append(line)
-        first.setdefault(path, line)
+    """Goes through the lines twice and keeps those that are shown: all of them would be many times the value."""
+    asked = {"/specversion", "/data", *(path for error in errors for path in _above(error.path))}
+    first: dict[str, int] = {}
+    for number, (_, path) in enumerate(_lines(document, (), 0, "", "")):
+        if path in asked:
+            first.setdefault(path, number)
+    marks: dict[int, list[ErrorDetail]] = {}
     for error in errors:
-        _line_of(error, first).errors.append(error)
-    shown, left_out = _cut(lines)
+        marks.setdefault(_line_of(error, first), []).append(error)
+    shown, left_out = _cut((line for line, _ in _lines(document, (), 0, "", "")), marks)
     return Payload("json", len(content), shown, left_out)
 
 
-def _line_of(error: ErrorDetail, first: dict[str, Line]) -> Line:
+def _above(path: str) -> Iterator[str]:
+    """The path and all that hold it, by themselves and in the `data` of a CloudEvent."""
+    while True:
+        yield path
+        yield f"/data{path}"
+        if not path:
+            return
+        path = path.rpartition("/")[0]
+
+
+def _line_of(error: ErrorDetail, first: Mapping[str, int]) -> int:
     """The line of the field, or of the nearest that should hold it; a CloudEvent has its event in `data`."""
     inner = "/data" if {"/specversion", "/data"} <= set(first) and error.path not in first else ""
     path = inner + error.path
@@ -149,13 +161,14 @@ def _text(content: bytes, text: str, errors: Sequence[ErrorDetail]) -> Payload:
     """Text that is no JSON document: the message of the first error may say where it stops being one."""
     if any(not (char.isprintable() or char in "\n\r\t") for char in text[:MAX_HEX_BYTES]):
         return _hex(content)
-    lines = [Line(0, line) for line in text.split("\n")]
+    lines = text.split("\n")
+    marks: dict[int, list[ErrorDetail]] = {}
     for error in errors:
         place = _PLACE.search(error.message)
         number = int(place[1]) if place else 0
-        if place and 1 <= number <= len(lines):
-            lines[number - 1].errors.append(error)
-    shown, left_out = _cut(lines)
+        if 1 <= number <= len(lines):
+            marks.setdefault(number - 1, []).append(error)
+    shown, left_out = _cut((Line(0, line) for line in lines), marks)
     return Payload("text", len(content), shown, left_out)
 
 
@@ -182,16 +195,14 @@ def _readable(row: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 # printable ASCII
 
 
-def _cut(lines: Iterable[Line]) -> tuple[tuple[Line, ...], int]:
+def _cut(lines: Iterable[Line], marks: Mapping[int, list[ErrorDetail]]) -> tuple[tuple[Line, ...], int]:
     """The first lines, and those around a mark wherever it is; how many are left out at the end."""
-    numbered = list(lines)
-    marked = {number for number, line in enumerate(numbered) if line.errors}
-    near = {other for number in marked for other in range(number - AROUND, number + AROUND + 1)}
+    near = {other for number in marks for other in range(number - AROUND, number + AROUND + 1)}
     shown: list[Line] = []
     left_out = 0
-    for number, line in enumerate(numbered):
+    for number, line in enumerate(lines):
         if number < MAX_LINES or number in near:
-            line.left_out, left_out = left_out, 0
+            line.errors, line.left_out, left_out = marks.get(number, []), left_out, 0
             if len(line.text) > MAX_LINE:
                 line.text = (
                     f"{line.text[:MAX_LINE]}\N{HORIZONTAL ELLIPSIS} ({len(line.text) - MAX_LINE} more characters)"
