@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from console_flow import HOSTILE, OPERATOR, VIEWER
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from asset_consumer.console import access
@@ -150,7 +151,12 @@ def test_an_operators_form_needs_the_token_of_its_session(visitor: Visitor) -> N
 
 def test_forms_of_other_sites_are_refused(visitor: Visitor) -> None:
     client = visitor()
-    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://[evil"},
+        {"sec-fetch-site": "cross-site"},
+    ):
         assert client.post("/sign-in", data={"key": OPERATOR}, headers=headers).status_code == 403
     assert client.post("/sign-in", data={"key": OPERATOR}, headers={"origin": "http://localhost"}).status_code == 303
 
@@ -168,8 +174,9 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(visitor: Vis
     cookie = plain.post("/sign-in", data={"key": OPERATOR}).headers["set-cookie"]
     assert {"HttpOnly", "SameSite=strict", "Path=/", "Max-Age=28800"} <= {part.strip() for part in cookie.split(";")}
     assert "Secure" not in cookie
-    forwarded = secure.post("/sign-in", data={"key": OPERATOR}, headers={"x-forwarded-proto": "https"})
-    assert "Secure" in forwarded.headers["set-cookie"]
+    for proxies in ("https", "HTTPS, http"):
+        forwarded = secure.post("/sign-in", data={"key": OPERATOR}, headers={"x-forwarded-proto": proxies})
+        assert "Secure" in forwarded.headers["set-cookie"]
 
 
 def test_a_session_ends_by_signing_out(visitor: Visitor) -> None:
@@ -251,3 +258,18 @@ def test_a_patch_that_is_none_is_told_at_once(visitor: Visitor, patch: str) -> N
     answer = client.post("/preview", data=form)
     assert answer.status_code == 400
     assert "The patch" in answer.text
+
+
+def test_a_database_that_is_away_is_told_to_who_wants_a_preview(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in(visitor(), OPERATOR)
+
+    def away() -> None:
+        raise OperationalError("SELECT secret", {}, Exception("secret"))
+
+    monkeypatch.setattr(client.app.state.world.storage, "instance", away)  # type: ignore[attr-defined] # see above
+    answer = client.post("/preview", data={"action": "park", "at": LINE.at, "csrf": csrf(client)})
+    assert answer.status_code == 503
+    assert "OperationalError" in answer.text
+    assert "secret" not in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, cast, get_args
 
 from starlette.exceptions import HTTPException
@@ -14,7 +15,7 @@ from asset_consumer.console.letter_pages import place_of
 from asset_consumer.console.letter_work import foresee
 from asset_consumer.console.orders import Preview, Run, begin
 from asset_consumer.console.payload import payload
-from asset_consumer.console.sources import MADE_FOR_OPERATORS, trouble_of
+from asset_consumer.console.sources import is_outage, trouble_of
 from asset_consumer.console.visits import Visit
 from asset_reporting.storage_threads import StorageThreadsError
 
@@ -57,14 +58,13 @@ async def preview(visit: Visit, form: Form) -> Response:
         raise HTTPException(403)
     order, title, back = _order(visit.world, form, session.who)
     try:
-        check(order)
         foresight = await visit.world.work_threads.run(_foresee, visit.world, order)
     except WorkError as error:
         return visit.message("Not possible", str(error), 400, (back, "Back"))
     except StorageThreadsError:
         return visit.message("Not possible now", "Nobody could say in time what would happen.", 503, (back, "Back"))
     except Exception as error:
-        if type(error).__name__ not in MADE_FOR_OPERATORS:
+        if not is_outage(error):
             raise
         return visit.message("Not possible now", f"{trouble_of(error)}.", 503, (back, "Back"))
     name = visit.world.previews.put(Preview(session, order, foresight, title, back))
@@ -78,13 +78,14 @@ async def preview_page(visit: Visit) -> Response:
         return visit.message("Gone", "This preview is no longer kept, or was carried out.", 404, ("letters", "Letters"))
     foresight = found.foresight
     corrected = foresight.corrected
+    is_marked = bool(foresight.errors) and corrected is not None
     return visit.page(
         "preview.html",
         "Dead letters",
         preview=found,
         foresight=foresight,
         order=found.order,
-        marked=payload(corrected, foresight.errors) if foresight.errors and corrected is not None else None,
+        marked=await asyncio.to_thread(payload, corrected, foresight.errors) if is_marked else None,
         name=visit.request.query_params["id"],
     )
 
@@ -115,6 +116,7 @@ async def result_page(visit: Visit) -> Response:
 
 
 def _foresee(world: World, order: Order) -> Foresight:
+    check(order)
     return foresee(world.settings, order, world.storage.instance())
 
 

@@ -79,6 +79,11 @@ async def letter_page(visit: Visit) -> Response:
         known = True
     except Exception:  # noqa: BLE001 # the letter is worth showing without its fate, and the page says so
         known = False
+    # Large values take a while: other pages must not wait for this one.
+    return await asyncio.to_thread(_letter_answer, visit, letter, known=known)
+
+
+def _letter_answer(visit: Visit, letter: Letter, *, known: bool) -> Response:
     return visit.page(
         "letter.html",
         "Dead letters",
@@ -88,7 +93,7 @@ async def letter_page(visit: Visit) -> Response:
         value=payload(letter.record.value, letter.errors),
         key=payload(letter.record.key),
         headers=[(name, payload(value)) for name, value in letter.record.headers],
-        editable=editable(letter.record.value),
+        editable=editable(letter.record.value) if visit.may_act else None,
         open=letter.state in OPEN,
     )
 

@@ -58,4 +58,5 @@ async def sign_out(request: Request) -> Response:
 
 def _is_secure(request: Request) -> bool:
     """Whether the browser came by TLS, as far as a proxy before us says it: a lie would harm its teller alone."""
-    return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "")}
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0]  # the first of several proxies
+    return "https" in {request.url.scheme, forwarded.strip().lower()}

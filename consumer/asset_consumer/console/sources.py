@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 
 from asset_consumer.settings_error import SettingsError
-from asset_reporting.storage_errors import describe
+from asset_reporting.storage_errors import classify, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +143,12 @@ class Source(Generic[T]):
 
 MADE_FOR_OPERATORS = {"LetterFatesError", "OffsetsError", "TopicReaderError"}
 """Exceptions whose words are ours and hold no value."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether Kafka or the database is what failed, and not we."""
+    known = isinstance(error, KafkaException) or type(error).__name__ in MADE_FOR_OPERATORS
+    return known or classify(error) == "unavailable"
 
 
 def trouble_of(error: Exception) -> str:

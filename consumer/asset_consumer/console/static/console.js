@@ -31,13 +31,19 @@
     children(from, to);
   }
 
+  function taken(keyed, key) {
+    const node = keyed.get(key);
+    keyed.delete(key); // a second node of this name, which somebody's topic or code may bring about, is one of its own
+    return node;
+  }
+
   function children(from, to) {
     const keyed = new Map();
     for (const child of from.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
     let at = from.firstChild;
     for (const wanted of [...to.childNodes]) {
       const key = keyOf(wanted);
-      const have = key ? keyed.get(key) : at && !keyOf(at) && at.nodeName === wanted.nodeName ? at : null;
+      const have = key ? taken(keyed, key) : at && !keyOf(at) && at.nodeName === wanted.nodeName ? at : null;
       if (!have) {
         from.insertBefore(document.importNode(wanted, true), at);
       } else {
