@@ -103,7 +103,7 @@ class Ingress(Part):
 
 
 class Auth(Part):
-    """API keys of those who post, one a line (`docs/http.md`). None: `config.http.allow_anonymous` must say so."""
+    """API keys of those who post (`docs/keys.md`). None: `config.http.allow_anonymous` must say so."""
 
     existing_secret: str = ""
     """The Secret with the keys."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from broker import Broker
+from known_keys import entry_of, key_of, keys_file
 from mock_cluster import MockCluster, Sent, produce
 from ports import free_port
 from processes import Process, kafka_environment
 
-OPERATOR, VIEWER = "an-operators-key-0123456789", "a-viewers-key-0123456789-abc"
+OPERATOR, VIEWER = key_of("o"), key_of("v")
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>\u202egnp.exe"
 """What would run, or turn the page around, if it were not escaped."""
@@ -83,8 +84,7 @@ class ConsoleFlow:
 @contextlib.contextmanager
 def console_flow(folder: Path, broker: Broker | None = None) -> Iterator[ConsoleFlow]:
     """Run it all on SQLite and a mock cluster, or the broker that is given, with some events sent."""
-    operators = folder / "operators"
-    operators.write_text(f"{OPERATOR}\n")
+    keys = keys_file(folder / "keys", entry_of("o", ["operator"], name="Grace"), entry_of("v", ["viewer"]))
     management, port = free_port(), free_port()
     with contextlib.ExitStack() as running:
         broker = broker or running.enter_context(MockCluster())
@@ -96,7 +96,7 @@ def console_flow(folder: Path, broker: Broker | None = None) -> Iterator[Console
             ASSET_BRIDGE_CONSOLE__PORT=str(port),
             ASSET_BRIDGE_CONSOLE__MANAGEMENT_URLS=f"http://localhost:{management},http://127.0.0.1:{free_port()}",
             ASSET_BRIDGE_CONSOLE__DAGSTER_URL="http://localhost:3000",
-            ASSET_BRIDGE_CONSOLE__OPERATOR_KEYS_FILE=str(operators),
+            ASSET_BRIDGE_CONSOLE__KEYS_FILE=str(keys),
             ASSET_BRIDGE_LOG_FORMAT="json",
         )
         home = folder / "home"

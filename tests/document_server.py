@@ -10,8 +10,8 @@ import requests as library
 from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation, DagsterInstance
 from dagster_reading import event_of, runless_entries
 from http_world import http_app
+from known_keys import key_of, known_keys
 
-from asset_reporting.auth import ApiKeys
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asset_reporting.handlers import ReportingContext
 
-KEY = "the-key-of-the-examples"
+KEY = key_of("examples")
 ADDRESSES = ("http://localhost:3000", "http://dagster-webserver")
 
 
@@ -70,7 +70,7 @@ class DocumentServer:
 def document_server(
     instance: DagsterInstance, reporting: ReportingContext | None = None, **settings: Any
 ) -> Iterator[DocumentServer]:
-    with http_app(instance, reporting, api_keys=ApiKeys([KEY]), **settings) as app:
+    with http_app(instance, reporting, api_keys=known_keys("examples"), **settings) as app:
         server = HttpServer(app, "127.0.0.1", 0)
         server.start()
         yield DocumentServer(instance, Requests(f"http://127.0.0.1:{server.port}"))

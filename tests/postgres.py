@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,14 @@ QUICK = (
     "shared_buffers=32MB",
     "timezone=Asia/Kolkata",  # so that a time which depends on the server's time zone is noticed
 )
+
+
+ATTEMPTS = 3
+"""Ports that are tried: between two processes that both find one free, one is quicker."""
+
+
+class PortTakenError(Exception):
+    """Somebody else listens on the port, which was free a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,11 @@ class ThrowAwayServer:
             address = ("-h", standby_of.host, "-p", str(standby_of.port), "-U", standby_of.user)
             self._make("pg_basebackup", *address, "--write-recovery-conf", "--checkpoint=fast")
         self._process: subprocess.Popen[bytes] | None = None
+        for _ in range(ATTEMPTS):
+            with suppress(PortTakenError):
+                self.start()
+                return
+            self.server = Server("127.0.0.1", free_port(), "postgres")  # somebody was quicker
         self.start()
 
     @property
@@ -92,11 +105,17 @@ class ThrowAwayServer:
             try:
                 self.server.execute("SELECT 1")
             except psycopg2.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
+                self._check_alive(self._process)
                 assert time.monotonic() < deadline, "PostgreSQL does not answer"
                 time.sleep(0.02)
             else:
                 return
+
+    def _check_alive(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is not None:
+            said = (self._folder / "log").read_text()
+            (self._folder / "log").unlink()
+            raise PortTakenError(said) if "Address already in use" in said else AssertionError(said)
 
     def stop(self) -> None:
         """Stop at once, as a crash does: connections break, what was not committed is gone."""

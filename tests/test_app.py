@@ -12,11 +12,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from fake_recorders import FakeRecorder
 from http_world import http_app, http_client
+from known_keys import key_of, known_keys
 from starlette.testclient import TestClient
 
 from asset_events import ErrorDetail
 from asset_reporting.app import create_app
-from asset_reporting.auth import ApiKeys
 from asset_reporting.handlers import ReportingContext
 from asset_reporting.outcomes import Failed, Outcome, Recorded, Rejected, Unavailable
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CANARY = "CANARYVALUE"
 MAT = "/report_asset_materialization"
-KEYS = ApiKeys(["a-key-of-this-test"])
+KEYS = known_keys("app")
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_keys_guard_the_reports_and_not_the_probes(instance: DagsterInstance, re
         check_error_shape(refused.json(), "api_key.invalid")
         assert client.get("/livez").status_code == 200
         assert client.post("/report_asset_check_evaluation/a").status_code == 401  # nor do they tell what exists
-        key = {"X-API-Key": "a-key-of-this-test"}
+        key = {"X-API-Key": key_of("app")}
         assert client.post(f"{MAT}/a", headers=key).status_code == 200
 
     assert recorder.recorded == [("a",)]

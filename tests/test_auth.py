@@ -5,6 +5,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from known_keys import entry_of, key_of, keys_file, known_keys
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,16 +13,17 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from asset_reporting.auth import API_KEYS_FILE_VARIABLE, ApiKeys, AssetReportingAuthMiddleware, InvalidApiKeysError
+from asset_reporting.api_key_file import InvalidApiKeysError
+from asset_reporting.auth import API_KEYS_FILE_VARIABLE, SCOPES_ARE_CHECKED, AssetReportingAuthMiddleware
+from asset_reporting.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import Message, Receive, Scope, Send
 
-KEY = "first-key-0123456789"
-OTHER_KEY = "second-key-0123456789"
-KEYS = ApiKeys([KEY, OTHER_KEY])
+KEY, OTHER_KEY = key_of("first"), key_of("second")
+KEYS = known_keys("first", "second")
 REFUSAL = {
     "status": "error",
     "error": "Invalid API key",
@@ -55,13 +57,14 @@ def test_each_known_key_admits(client: TestClient, key: str) -> None:
     [
         {},
         {"X-API-Key": ""},
-        {"X-API-Key": "wrong-key-0123456789"},
+        {"X-API-Key": key_of("third")},
+        {"X-API-Key": key_of("second").replace("second", "first")},
         {"X-API-Key": KEY[:-1]},
         {"X-API-Key": KEY + "0"},
         {"X-API-Key": KEY.upper()},
         {"X-API-Key": f"{KEY}, {OTHER_KEY}"},
         {"X-API-Key": b"\xff\xfe"},
-        {"Authorization": f"Bearer {KEY}"},
+        {"Authorization": f"Basic {KEY}"},
         {"Cookie": f"X-API-Key={KEY}"},
     ],
 )
@@ -70,7 +73,7 @@ def test_anything_but_a_known_key_in_its_header_is_refused(client: TestClient, h
 
     assert answer.status_code == 401
     assert answer.json() == REFUSAL
-    assert answer.headers["WWW-Authenticate"] == "X-API-Key"
+    assert answer.headers["WWW-Authenticate"] == "X-API-Key, Bearer"
 
 
 def test_second_key_header_is_refused_even_if_both_are_good(client: TestClient) -> None:
@@ -95,8 +98,8 @@ def test_second_key_header_is_refused_even_if_both_are_good(client: TestClient) 
         ([("X-API-Key", "wrong"), ("Authorization", f"Bearer {KEY}")], 401),
     ],
 )
-@pytest.mark.parametrize("path", ["/api/v1/lineage", "/API/v1/lineage/"])
-def test_lineage_takes_the_key_as_a_bearer_token_too(
+@pytest.mark.parametrize("path", ["/api/v1/lineage", "/API/v1/lineage/", "/report_asset_events"])
+def test_the_key_may_be_a_bearer_token(
     client: TestClient, path: str, headers: list[tuple[str, str]], status: int
 ) -> None:
     answer = client.post(path, headers=headers)
@@ -201,9 +204,7 @@ def test_other_protocols_pass() -> None:
 def test_middleware_without_keys_reads_the_file_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys_file = tmp_path / "keys"
-    keys_file.write_text(f"{KEY}\n", encoding="utf-8")
-    monkeypatch.setenv(API_KEYS_FILE_VARIABLE, str(keys_file))
+    monkeypatch.setenv(API_KEYS_FILE_VARIABLE, str(keys_file(tmp_path / "keys", entry_of("first"))))
     client = TestClient(app_with(Middleware(AssetReportingAuthMiddleware)))
 
     assert client.post("/report_asset_check/a").status_code == 401
@@ -217,8 +218,80 @@ def test_middleware_without_any_keys_does_not_start(monkeypatch: pytest.MonkeyPa
         AssetReportingAuthMiddleware(PlainTextResponse("admitted"))
 
 
-def test_refusal_logs_no_key(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_tells_the_log_why_and_never_what_was_sent(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = KEY[:-8] + "canaries"
     with caplog.at_level(logging.DEBUG):
-        client.post("/report_asset_check/a", headers={"X-API-Key": "canary-key-0123456789"})
+        for sent in ("canary-key-0123456789", wrong, key_of("canary"), ""):
+            client.post("/report_asset_check/a", headers={"X-API-Key": sent})
 
-    assert "canary" not in " ".join(str(vars(record)) for record in caplog.records if record.name[:5] == "asset")
+    told = [vars(record) for record in caplog.records if record.name == "asset_bridge.http"]
+    assert [one["reason"] for one in told] == ["malformed", "wrong", "unknown", "malformed"]
+    assert "canar" not in str(told)
+
+
+def behind(scopes: list[str], **options: Any) -> TestClient:
+    return TestClient(app_with(Middleware(AssetReportingAuthMiddleware, known_keys("k", scopes=scopes), **options)))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "path", "status"),
+    [
+        (["*:*"], "/report_asset_check/a", 200),
+        (["check:*"], "/report_asset_check/a", 200),
+        (["check:*"], "/report_asset_check", 200),
+        (["check:*"], "/report_asset_materialization/a", 403),
+        (["check:*"], "/report_asset_checks/a", 403),
+        (["check:*"], "//report_asset_check/a", 200),
+        (["check:*"], "/report_asset_events", 403),
+        (["check:*"], "/api/v1/lineage", 403),
+        (["check:*", "materialization:*", "observation:*"], "/report_asset_events", 200),
+        (["check:a"], "/report_asset_check/a", 403),
+        (["*:a"], "/report_asset_check/a", 403),
+        ([], "/report_asset_check/a", 403),
+        (["operator"], "/report_asset_check/a", 403),
+    ],
+)
+def test_where_handlers_do_not_check_only_scopes_for_every_asset_are_enough(
+    scopes: list[str], path: str, status: int
+) -> None:
+    answer = behind(scopes).post(path, headers={"X-API-Key": key_of("k")})
+
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["code"] == "asset.forbidden"
+
+
+def test_where_handlers_check_the_scopes_any_key_passes() -> None:
+    headers = {"X-API-Key": key_of("k")}
+    marked = behind(["check:a"])
+    setattr(marked.app.state, SCOPES_ARE_CHECKED, True)  # type: ignore[attr-defined] # a Starlette application
+
+    assert marked.post("/report_asset_check/b", headers=headers).status_code == 200
+    assert behind(["check:a"], scopes_checked=True).post("/report_asset_check/b", headers=headers).status_code == 200
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_again_and_others_are_not_held_up() -> None:
+    now = [0.0]
+    guard = Middleware(AssetReportingAuthMiddleware, KEYS, rate_limit=RateLimit(0.5, 2, lambda: now[0]))
+    client = TestClient(app_with(guard))
+
+    def post(key: str) -> tuple[int, str | None]:
+        answer = client.post("/report_asset_check/a", headers={"X-API-Key": key})
+        return answer.status_code, answer.headers.get("Retry-After")
+
+    assert [post(KEY) for _ in range(3)] == [(200, None), (200, None), (429, "2")]
+    assert post(OTHER_KEY) == (200, None)
+    now[0] = 1.5
+    assert post(KEY) == (429, "1")
+    now[0] = 2.0
+    assert [post(KEY), post(KEY)] == [(200, None), (429, "2")]
+    now[0] = 1e6
+    assert [post(KEY)[0] for _ in range(3)] == [200, 200, 429]
+
+
+def test_requests_without_a_key_take_nothing_from_those_with_one() -> None:
+    client = TestClient(app_with(Middleware(AssetReportingAuthMiddleware, KEYS, rate_limit=RateLimit(0.001, 1))))
+    for _ in range(3):
+        assert client.post("/report_asset_check/a", headers={"X-API-Key": KEY[:-1] + "-"}).status_code == 401
+    assert client.post("/report_asset_check/a", headers={"X-API-Key": KEY}).status_code == 200

@@ -21,6 +21,7 @@ from dagster_reading import runless_entries, runless_events
 from document_server import KEY, document_server
 from http_proxy import HttpProxy
 from http_world import http_app
+from known_keys import known_keys
 from ports import free_port
 from reporters import BY_HTTP, MakeReporter
 
@@ -29,7 +30,6 @@ from asset_client.answers import Answer, NoAnswer, read, retry_after_s
 from asset_client.http import HttpReporter
 from asset_events import ErrorDetail, MaterializationEvent, TypedMetadata
 from asset_reporting import answers
-from asset_reporting.auth import ApiKeys
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.server import HttpServer
 
@@ -104,7 +104,7 @@ def failing_server(
 ) -> Iterator[tuple[str, Failing]]:
     recorder = Failing(reporting_context(instance).recorder)
     recorder.failing, recorder.most = failing, most
-    with http_app(instance, ReportingContext(recorder), api_keys=ApiKeys([KEY]), **settings) as app:
+    with http_app(instance, ReportingContext(recorder), api_keys=known_keys("examples"), **settings) as app:
         server = HttpServer(app, "127.0.0.1", 0)
         server.start()
         yield f"http://127.0.0.1:{server.port}", recorder

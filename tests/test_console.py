@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from console_flow import HOSTILE, OPERATOR, VIEWER
+from known_keys import entry_of, key_of, keys_file
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
@@ -27,7 +28,8 @@ from asset_consumer.settings import Settings
 from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_error import SettingsError
 from asset_consumer.settings_kafka import KafkaSettings
-from asset_reporting.auth import ApiKeys
+from asset_reporting.api_keys import ApiKeys, Caller
+from asset_reporting.scopes import parse_scopes
 
 TEMPLATES = STATIC.parent / "templates"
 
@@ -51,6 +53,8 @@ EVENT = RecordedEvent(
     1, datetime(2026, 1, 15, tzinfo=UTC), "check", (HOSTILE,), HOSTILE, HOSTILE, passed=False, record=HOSTILE
 )
 
+KEYS = ApiKeys([entry_of("o", ["operator"]), entry_of("v", ["viewer"]), entry_of("r")])
+
 Visitor = Callable[..., TestClient]
 
 
@@ -61,7 +65,7 @@ def visitor() -> Visitor:
     def open_console(*, keys: Keys | None = None, **settings: Any) -> TestClient:
         kafka = KafkaSettings(bootstrap_servers="127.0.0.1:1")
         console = ConsoleSettings(dagster_url="http://dagster", **settings)
-        world = World(Settings(kafka=kafka, console=console), keys or Keys(ApiKeys([OPERATOR]), None, anonymous=True))
+        world = World(Settings(kafka=kafka, console=console), keys or Keys(KEYS, anonymous=True))
         world.letters.learn(LetterBook(lines=(LINE,)))
         world.events.learn([EVENT])
         return TestClient(create_console(world), base_url="http://localhost", follow_redirects=False)
@@ -133,8 +137,8 @@ def test_without_a_key_everything_is_shown_and_nothing_done(visitor: Visitor, ca
     ] * 2
 
 
-def test_viewers_keys_are_asked_for_even_on_loopback_and_do_nothing(visitor: Visitor) -> None:
-    client = visitor(keys=Keys(None, ApiKeys([VIEWER]), anonymous=False))
+def test_a_viewers_key_lets_look_and_do_nothing(visitor: Visitor) -> None:
+    client = visitor(keys=Keys(KEYS, anonymous=False))
     for path in ("/", "/events", "/letters", "/letter?at=x", "/value?at=x", "/preview?id=x", "/result?id=x"):
         assert client.get(path).headers["location"] == "sign-in"
     sign_in(client, VIEWER)
@@ -188,20 +192,34 @@ def test_a_session_ends_by_signing_out(visitor: Visitor) -> None:
     assert "Sign out" not in client.get("/").text
 
 
+def test_a_session_ends_with_its_key(visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asset_reporting.api_keys.LOOK_EVERY_S", 0.0)
+    file = keys_file(tmp_path / "keys", entry_of("o", ["operator"]), entry_of("v", ["viewer"]))
+    client = sign_in(visitor(keys=Keys(ApiKeys.from_file(file), anonymous=False)), OPERATOR)
+    keys_file(file, entry_of("o", ["viewer"]), entry_of("v", ["viewer"]))
+    assert client.get("/letters").headers["location"] == "sign-in"
+    sign_in(client, VIEWER)
+    keys_file(file, entry_of("o", ["operator"]))
+    assert client.get("/letters").headers["location"] == "sign-in"
+
+
+def test_a_key_that_only_reports_is_no_good_at_the_console(visitor: Visitor) -> None:
+    assert visitor().post("/sign-in", data={"key": key_of("r")}).status_code == 401
+
+
 def test_a_session_ends_by_its_time() -> None:
     now = [0.0]
     sessions = Sessions(lambda: now[0])
-    token, session = sessions.begin("operator", OPERATOR, "Ada\n\u202e")
+    token, session = sessions.begin(Caller("ada-1", "Ada", parse_scopes(["operator"])))
     now[0] = access.SESSION_S - 1
     assert sessions.find(token) is session
-    assert session.who.startswith("Ada (key ")
+    assert (session.who, session.may_act) == ("Ada (ada-1)", True)
     now[0] += 1
     assert sessions.find(token) is None
 
 
 def test_beyond_loopback_nobody_looks_without_a_key_unless_that_is_wanted(tmp_path: Path) -> None:
-    file = tmp_path / "keys"
-    file.write_text(OPERATOR)
+    file = keys_file(tmp_path / "keys", entry_of("o", ["operator"]))
 
     def keys(**settings: Any) -> Keys:
         return load_keys(Settings(console=ConsoleSettings(**settings)))
@@ -209,12 +227,12 @@ def test_beyond_loopback_nobody_looks_without_a_key_unless_that_is_wanted(tmp_pa
     with pytest.raises(SettingsError):
         keys(host="0.0.0.0")
     with pytest.raises(SettingsError):
-        keys(viewer_keys_file=tmp_path / "missing")
+        keys(keys_file=tmp_path / "missing")
     assert keys(host="0.0.0.0", allow_anonymous=True).anonymous
-    assert not keys(host="0.0.0.0", operator_keys_file=file).anonymous
-    assert keys(operator_keys_file=file).anonymous
-    assert not keys(viewer_keys_file=file).anonymous
-    assert keys(operator_keys_file=file, viewer_keys_file=file).scope_of(OPERATOR) == "operator"
+    assert not keys(host="0.0.0.0", keys_file=file).anonymous
+    assert not keys(keys_file=file).anonymous
+    assert keys(keys_file=file, allow_anonymous=True).anonymous
+    assert keys().anonymous
 
 
 def test_forms_are_read_within_bounds(visitor: Visitor) -> None:
@@ -234,7 +252,7 @@ def test_a_preview_is_of_the_session_that_asked_for_it(visitor: Visitor) -> None
     client = sign_in(visitor(), OPERATOR)
     world = client.app.state.world  # type: ignore[attr-defined] # the application under test
     mine = world.sessions.find(client.cookies["asset_bridge_console"])
-    _, other = world.sessions.begin("operator", OPERATOR, "")
+    _, other = world.sessions.begin(world.keys.identify(OPERATOR))
     order = Order("park", ((LINE.place),), "me")
     foresight = Foresight(Counter({"park": 1}), (), (), 0)
     ours, theirs = (world.previews.put(Preview(who, order, foresight, "letters", "letters")) for who in (mine, other))

@@ -75,7 +75,6 @@ def test_there_is_a_command_for_every_endpoint() -> None:
         f"| {reporters.STORAGE_WORKERS}, and {storage_threads.WAITING_PER_WORKER} waiting for each |",
         f"| open connections | {server.MAX_CONNECTIONS} |",
         f"closed after {server.KEEP_ALIVE_S} seconds",
-        f"at least {auth.MIN_KEY_LENGTH} characters",
         auth.API_KEYS_FILE_VARIABLE,
         *(f"`POST {path}/{{asset_key}}`" for path in REPORT_HANDLERS),
     ],

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dagster import DagsterInstance
 from fake_recorders import FakeRecorder
 from http_world import http_client
+from known_keys import known_keys
 from scraped import Growth, scraped
 from starlette.testclient import TestClient
 
 from asset_events import AssetEvent
 from asset_reporting.app import create_management_app
-from asset_reporting.auth import ApiKeys
 from asset_reporting.handlers import ReportingContext
 from asset_reporting.health import Health
 from asset_reporting.outcomes import Outcome, Unavailable
@@ -39,7 +39,7 @@ def test_posts_are_counted_by_route_and_status_and_never_by_asset(client: TestCl
 
 def test_a_post_without_its_key_is_counted_by_the_route_that_it_was_meant_for(instance: DagsterInstance) -> None:
     growth = Growth()
-    with http_client(instance, api_keys=ApiKeys(["a-key-of-sufficient-length"])) as client:
+    with http_client(instance, api_keys=known_keys("metrics")) as client:
         assert client.post("/report_asset_materialization/warehouse/orders").status_code == 401
         assert client.post("/report_asset_events").status_code == 401
     assert growth.of("http_requests_total:POST:/report_asset_materialization/{asset_key:path}:401") == 1

@@ -12,6 +12,7 @@ from brokers import each_group_protocol
 from confluent_kafka import KafkaError
 from consuming import eventually
 from databases import write_config
+from known_keys import entry_of, key_of, keys_file
 from mock_cluster import CONSUMER_GROUP_HEARTBEAT, MockCluster, produce
 from ports import free_port
 from processes import START_S, Process, kafka_environment, two_topics
@@ -75,16 +76,15 @@ def test_serve_beyond_loopback_needs_keys_or_a_clear_word(tmp_path: Path) -> Non
 
 
 def test_serve_takes_only_known_keys(tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text("# for the test\na-key-of-sufficient-length\n")
+    keys = keys_file(tmp_path / "keys", entry_of("known"))
     environment = {"ASSET_BRIDGE_HTTP__PORT": "0", "ASSET_BRIDGE_HTTP__API_KEYS_FILE": str(keys)}
     with Process("serve", home=tmp_path, environment=environment) as process:
         url = process.line("asset-bridge ready").split()[2].rstrip(",")
         report = f"{url}/report_asset_materialization/a"
         assert requests.post(report, timeout=10).status_code == 401
-        assert requests.post(report, headers={"X-API-Key": "a-key-of-sufficient-length"}, timeout=10).ok
+        assert requests.post(report, headers={"X-API-Key": key_of("known")}, timeout=10).ok
         assert requests.get(f"{url}/livez", timeout=5).status_code == 200
-    assert "a-key-of-sufficient-length" not in "".join(process.err + process.out)
+    assert key_of("known") not in "".join(process.err + process.out)
 
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from dagster import DagsterInstance
 from dagster_reading import runless_events
 from fake_recorders import FakeRecorder
 from http_world import http_client
+from known_keys import key_of, known_keys
 from starlette.testclient import TestClient
 
-from asset_reporting.auth import ApiKeys
 from asset_reporting.handlers import ReportingContext
 from asset_reporting.public_recorder import PublicRecorder
 
@@ -235,9 +235,9 @@ def test_read_only_webserver_forbids_each_event(instance: DagsterInstance) -> No
 
 
 def test_keys_guard_it(instance: DagsterInstance) -> None:
-    with http_client(instance, ReportingContext(FakeRecorder()), api_keys=ApiKeys(["a-key-of-this-test"])) as client:
+    with http_client(instance, ReportingContext(FakeRecorder()), api_keys=known_keys("many")) as client:
         assert client.post(URL, json=[event("a")]).status_code == 401
-        key = {"X-API-Key": "a-key-of-this-test"}
+        key = {"X-API-Key": key_of("many")}
         assert client.post(URL, json=[event("a")], headers=key).json()["status"] == "success"
 
 

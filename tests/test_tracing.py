@@ -13,13 +13,13 @@ from dagster import AssetKey, DagsterEventType, EventRecordsFilter
 from expected_spans import VALIDATED, answered, headers_of, processed, recorded, recorded_of_batch, refused, sent_to
 from fake_recorders import FakeRecorder
 from http_world import http_client
+from known_keys import known_keys
 from mock_cluster import Sent, consume_all, produce
 from numbered import event
 from opentelemetry.trace import format_span_id, format_trace_id
 from traces import Spans, Traces, tracing_on
 
 from asset_consumer.span_export import add_trace_ids
-from asset_reporting.auth import ApiKeys
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.outcomes import Unavailable
 
@@ -144,7 +144,7 @@ def test_an_outage_fails_the_request(instance: DagsterInstance) -> None:
 
 
 def test_a_sender_without_a_key_is_seen_too_and_probes_are_not(instance: DagsterInstance) -> None:
-    keys = ApiKeys(["0123456789abcdef"])
+    keys = known_keys("tracing")
     with tracing_on() as traces, http_client(instance, ReportingContext(FakeRecorder()), api_keys=keys) as client:
         assert client.post(ONE).status_code == 401
         client.get("/readyz")

@@ -9,6 +9,7 @@ from asset_consumer.decode import decode, decode_run_event
 from asset_consumer.framed import RegistryUnavailableError, is_framed
 from asset_consumer.lane import Item
 from asset_events import ERROR_CODES, ErrorDetail, InvalidEventError
+from asset_reporting.scopes import EVERYTHING, FORBIDDEN
 from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def classify(options: ConsumerOptions, record: Record, frames: FrameReader | Non
         return Item(record, unread=True)
     try:
         events = _events(options, frames.unframe(record) if framed and frames else record)
+        _check_scopes(options, record.topic, events)
     except InvalidEventError as error:
         return Item(record, reason=reason_of(error.errors, attempts=1))
     except RegistryUnavailableError:
@@ -55,6 +57,13 @@ def _events(options: ConsumerOptions, record: Record) -> tuple[AssetEvent, ...]:
             event_time_from_record=options.event_time_from_record,
         ),
     )
+
+
+def _check_scopes(options: ConsumerOptions, topic: str, events: tuple[AssetEvent, ...]) -> None:
+    """Refuse a record of which anything is outside what its topic may report."""
+    scopes = options.scopes.get(topic, EVERYTHING)
+    if not all(scopes.allow(event.event_type, event.asset_key) for event in events):
+        raise InvalidEventError([FORBIDDEN])
 
 
 def reason_of(errors: tuple[ErrorDetail, ...], attempts: int) -> Reason:

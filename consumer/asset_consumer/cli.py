@@ -38,6 +38,7 @@ _COMMANDS = {
     "pauses": _Command("Show what is paused, since when, by whom and why.", "kafka"),
     "resume": _Command("Let the consumer group go on with topics that were paused.", "kafka"),
     "dlq": _Command("Look at dead letters, send them again, or park them.", "kafka"),
+    "keys": _Command("Make API keys, and look at those of a file.", "cli"),
     "validate": _Command("Check events in files, stdin or a topic against the contract; record nothing.", "cli"),
     "report": _Command("Report an event, or those of a file, by HTTP or Kafka.", "cli,client"),
     "schema": _Command("Print the contract: JSON Schema, OpenAPI, AsyncAPI.", "cli"),

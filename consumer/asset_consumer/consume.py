@@ -25,6 +25,7 @@ from asset_reporting.app import create_management_app
 from asset_reporting.health import Health
 from asset_reporting.pause_store import PauseStore
 from asset_reporting.recorders import recorder_facts
+from asset_reporting.scopes import parse_scopes
 from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def consumer_options(settings: Settings) -> ConsumerOptions:
         event_time_from_record=settings.event_time == "record",
         schema_registry=kafka.schema_registry.url is not None,
         run_event_topics=frozenset(topic.name for topic in kafka.topics if topic.format == "openlineage"),
+        scopes={topic.name: parse_scopes(topic.scopes) for topic in kafka.topics if topic.scopes is not None},
         lineage=settings.lineage.rules_of(),
     )
 

@@ -106,9 +106,10 @@ def lost(partitions: list[str]) -> None:
     _log.warning("Kafka partitions were lost.", extra={"happening": "lost", "partitions": partitions})
 
 
-def left_group() -> None:
-    """The consumer has committed and left its group."""
-    _log.info("The consumer left its group.", extra={"happening": "left_group"})
+def left_group(*, in_time: bool) -> None:
+    """The consumer has committed and left its group, or it goes without the coordinator's word for it."""
+    text = "The consumer left its group." if in_time else "The group's coordinator did not let the consumer go in time."
+    _log.log(logging.INFO if in_time else logging.WARNING, text, extra={"happening": "left_group", "in_time": in_time})
 
 
 def outage_began(reason: str) -> None:

@@ -7,6 +7,7 @@ thread, while this one keeps polling with its partitions paused: a consumer that
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -35,7 +36,6 @@ from asset_reporting import metrics
 from asset_reporting.recorder import GroupId
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping
     from typing import Any
 
@@ -55,6 +55,9 @@ LOOK_EVERY_S = 5.0
 
 SILENCE_S = 15.0
 """How long work may take before readiness says so: as long as Dagster lets a statement run (15 s)."""
+
+LEAVE_S = 5.0
+"""How long leaving the group may take once everything is settled and committed."""
 
 REVOKE_WAIT_S = 10.0
 """How long a revocation waits for the batch under way (kafka: a third of the session timeout, 10 s at most)."""
@@ -227,8 +230,12 @@ class ConsumerLoop:
         self._commits.commit_and_wait(self._consumer, lanes)
 
     def _close(self) -> None:
-        """Leave the group; the caller bounds how long this may take, since a dead broker makes it wait."""
+        """Leave the group; the caller bounds how long the last commit may take, since a dead broker makes it wait."""
         self._before_revoke(list(self._assignment.lanes.values()))
-        self._consumer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
-        happenings.left_group()
+        # A coordinator that keeps a join waiting, as it does while others are late for a rebalance, or that is gone,
+        # keeps the client waiting too; by now that is all for nothing but courtesy.
+        leaving = threading.Thread(target=self._consumer.close, name="leave-group", daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_S)
+        happenings.left_group(in_time=not leaving.is_alive())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
+from asset_reporting.scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +21,10 @@ class ConsumerOptions:
     """How one consumer of a group reads and judges records.
 
     `topics` maps each input topic to the event type it is bound to, or None; `dead_letter_topics` maps it to where its
-    rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `start` is where
-    a group without an offset begins; `out_of_range` is what to do when its offset lies outside the log.
-    `schema_registry` tells whether there is one to read framed values by.
+    rejected records go. `run_event_topics` are those of OpenLineage, read by the rules of `lineage`. `scopes` says what
+    a topic may report; one that it does not name may report everything. `start` is where a group without an offset
+    begins; `out_of_range` is what to do when its offset lies outside the log. `schema_registry` tells whether there is
+    one to read framed values by.
     """
 
     topics: Mapping[str, EventType | None]
@@ -37,4 +39,5 @@ class ConsumerOptions:
     event_time_from_record: bool = False
     schema_registry: bool = False
     run_event_topics: frozenset[str] = frozenset()
+    scopes: Mapping[str, Scopes] = field(default_factory=dict[str, Scopes])
     lineage: LineageRules = field(default_factory=LineageRules)

@@ -11,9 +11,11 @@ from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
+from asset_reporting.api_key_file import InvalidApiKeysError
+from asset_reporting.api_keys import ApiKeys
 from asset_reporting.app import create_app, create_management_app, create_waiting_app
-from asset_reporting.auth import ApiKeys
 from asset_reporting.health import Health
+from asset_reporting.rate_limit import RateLimit
 from asset_reporting.server import HttpServer, HttpServerError
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ def start_http(
         workspace,
         reporting=reporting,
         api_keys=api_keys,
+        rate_limit=_rate_limit(settings),
         health=health,
         probes=settings.http.management_port is None,
         storage_deadline_s=settings.storage.deadline_s,
@@ -121,6 +124,11 @@ def start_http(
     return server
 
 
+def _rate_limit(settings: Settings) -> RateLimit | None:
+    per_s = settings.http.key_requests_per_s
+    return None if per_s is None else RateLimit(per_s, settings.http.key_burst)
+
+
 def load_api_keys(settings: Settings) -> ApiKeys | None:
     """Read the keys; without any, only loopback may be served unless the operator has said otherwise.
 
@@ -131,9 +139,8 @@ def load_api_keys(settings: Settings) -> ApiKeys | None:
     if path is not None:
         try:
             return ApiKeys.from_file(path)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise SettingsError([f"ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): {reason}"]) from None
+        except InvalidApiKeysError as error:
+            raise SettingsError([f"ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): {error}"]) from None
     if not settings.http.allow_anonymous and not is_loopback(settings.http.host):
         problem = (
             "ASSET_BRIDGE_HTTP__API_KEYS_FILE (http.api_keys_file): is needed beyond loopback; "

@@ -45,6 +45,10 @@ class HttpSettings(Section):
     """Port at `management.host` for `/livez`, `/readyz` and `/metrics` of `serve`; unset, they are on `http.port`."""
     api_keys_file: Path | None = None
     """File of API keys. Without it `serve` listens on loopback only, unless `allow_anonymous`."""
+    key_requests_per_s: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    """Requests a second that each key may make of one process in the long run, then 429; unset, as many as it likes."""
+    key_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """Requests that a key which was quiet may make at once, where `key_requests_per_s` is set."""
     allow_anonymous: bool = False
     """Whether anybody may report beyond loopback without a key."""
     max_batch_bytes: Bytes = 16 * MIB

@@ -37,12 +37,10 @@ class ConsoleSettings(Section):
     """Address to listen on; `0.0.0.0` for all."""
     port: Port = 3080
     """Port to listen on; 0 takes any free one."""
-    operator_keys_file: Path | None = None
-    """File of keys with which letters may be replayed and parked. Without it the console only shows."""
-    viewer_keys_file: Path | None = None
-    """File of keys with which one may look. Given, nobody sees anything without one, on loopback neither."""
+    keys_file: Path | None = None
+    """File of [API keys](keys.md) of who may look (scope `viewer`) or act (`operator`); without it, nobody acts."""
     allow_anonymous: bool = False
-    """Whether anybody may look beyond loopback without a key; they see the payloads of dead letters."""
+    """Whether anybody may look without a key, also beyond loopback; they see the payloads of dead letters."""
     management_urls: tuple[Address, ...] = ("http://127.0.0.1:8081",)
     """Where consumers answer `/readyz`, comma separated; each host name stands for all of its addresses."""
     dagster_url: Address | None = None

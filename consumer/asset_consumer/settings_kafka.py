@@ -21,6 +21,7 @@ from asset_consumer.librdkafka import (
 from asset_consumer.settings_fields import Name, Seconds, Section, TopicName, check_topic_name
 from asset_consumer.settings_registry import SchemaRegistrySettings
 from asset_events import EventType
+from asset_reporting.scopes import InvalidScopeError, parse_scopes
 
 Property: TypeAlias = Annotated[str, AfterValidator(check_property)]
 """The name of a librdkafka property that may be set."""
@@ -38,6 +39,20 @@ class TopicSettings(Section):
     """The one event type of this topic; without it each record says its own."""
     format: Literal["event", "openlineage"] = "event"
     """What its records are: asset events, or the run events of `openlineage`."""
+
+    scopes: tuple[Annotated[str, Field(max_length=2000)], ...] | None = None
+    """What its records may report, as the scopes of [API keys](keys.md) say it; unset, everything."""
+
+    @field_validator("scopes")
+    @classmethod
+    def _something_may_be_reported(cls, scopes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        try:
+            known = parse_scopes(scopes or ())
+        except InvalidScopeError as error:
+            raise PydanticCustomError("scopes", "{reason}", {"reason": str(error)}) from None
+        if scopes is not None and (not known.grants or known.roles):
+            raise PydanticCustomError("scopes", "must be KIND:PREFIX, and at least one")
+        return scopes
 
     @field_validator("format")
     @classmethod
@@ -59,7 +74,7 @@ class KafkaSettings(Section):
     client_id: Name = "asset-bridge"
     """The name brokers log for this client."""
     topics: tuple[TopicSettings, ...] = (TopicSettings(name="dagster.asset-events"),)
-    """Topics to read: names, comma separated; in YAML a list of names or of `{name, event_type, format}`."""
+    """Topics to read: names, comma separated; in YAML a list of names or of `{name, event_type, format, scopes}`."""
     dead_letter_topic: str = "{topic}.dlq"
     """Where records go that cannot be recorded: a template with `{topic}`, or one fixed name."""
     start: Literal["earliest", "latest", "error"] = "earliest"

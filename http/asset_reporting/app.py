@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
-from asset_reporting import tracing
+from asset_reporting import metrics, tracing
 from asset_reporting.answers import one_error, unavailable_answer
-from asset_reporting.auth import LINEAGE_PATH, ApiKeys, AssetReportingAuthMiddleware
+from asset_reporting.api_keys import ApiKeys
+from asset_reporting.auth import LINEAGE_PATH, SCOPES_ARE_CHECKED, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
 from asset_reporting.documents import document_routes
 from asset_reporting.endpoints import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from asset_events import UnknownFields
     from asset_reporting.handlers import ReportingContext
+    from asset_reporting.rate_limit import RateLimit
 
     Endpoint = Callable[[Request], Awaitable[Response]]
     Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[Response]]
@@ -68,6 +70,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     *,
     reporting: ReportingContext,
     api_keys: ApiKeys | None = None,
+    rate_limit: RateLimit | None = None,
     health: Health | None = None,
     probes: bool = True,
     storage_deadline_s: float = STORAGE_DEADLINE_S,
@@ -85,6 +88,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         context: Dagster's process context, entered; it makes each request's context.
         reporting: Where to record, and which targets to accept.
         api_keys: Who may report; None lets everybody.
+        rate_limit: How often each key may.
         health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`, and its heart.
         probes: Whether they and `/metrics` are served here; else they are on a port of their own.
         storage_deadline_s: Seconds after which a report is answered 503, whatever the storage does.
@@ -100,7 +104,9 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     health.set(CONDITION, ok=False, reason="not asked yet")
     health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
-    guards = [] if api_keys is None else [Middleware(AssetReportingAuthMiddleware, api_keys=api_keys)]
+    guards = []
+    if api_keys is not None:
+        guards.append(Middleware(AssetReportingAuthMiddleware, api_keys=api_keys, rate_limit=rate_limit))
     outermost = []
     if tracing.tracer() is not None:
         reporter, outermost = TracedReporter(reporter, reporting.database), [Middleware(TracedRequests)]
@@ -109,9 +115,13 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
         watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
+        if api_keys is not None:
+            metrics.LIVE.add(api_keys.told)
         try:
             yield
         finally:
+            if api_keys is not None:
+                metrics.LIVE.remove(api_keys.told)
             for watch in watches:
                 watch.cancel()
             await asyncio.wait(watches)
@@ -120,6 +130,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
     routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
     app = _application(routes, guards, _SERVED, lifespan, outermost)
+    setattr(app.state, SCOPES_ARE_CHECKED, True)
     app.state.reporting = HttpReporting(
         reporter,
         DryRun(reporting.targets),

@@ -12,6 +12,7 @@ from asset_reporting.batch_fates import BATCH_PATH, any_recorded, is_outage, rep
 from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.endpoints import report_one
 from asset_reporting.event_batch import open_batch
+from asset_reporting.permission import permitted
 from asset_reporting.posts import Fate, answered, is_refused
 from asset_reporting.request_body import read_pieces
 from asset_reporting.request_parts import cloud_event, fields_of_query, idempotency_key, is_cloud_event_batch
@@ -49,7 +50,7 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> Res
     async with reporting.batches, aclosing(pieces):
         batch = await open_batch(pieces, reporting.max_body_bytes)
         async with aclosing(batch.events):
-            fates = await report_all(context, reporting, batch, parse)
+            fates = await report_all(partial(permitted, context, request), reporting, batch, parse)
     # Begun only now: most clients read nothing before they have sent all, and both sides would wait for ever.
     return _answer(fates, lines=batch.lines)
 

@@ -9,20 +9,19 @@ from asset_events import AssetEvent, ErrorDetail, InvalidEventError
 from asset_reporting import happenings, tracing
 from asset_reporting.answers import INTERNAL, not_now
 from asset_reporting.outcomes import Recorded
-from asset_reporting.posts import Fate, check_permission, is_refused, settle
+from asset_reporting.posts import Fate, is_refused, settle
 from asset_reporting.storage_errors import describe
 from asset_reporting.storage_threads import StorageThreadsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from dagster._core.workspace.context import BaseWorkspaceRequestContext
-
     from asset_reporting.event_batch import EventBatch
     from asset_reporting.happenings import Road
     from asset_reporting.http_reporting import HttpReporting
 
     Parse = Callable[[bytes], AssetEvent]
+    Permit = Callable[[AssetEvent], AssetEvent]
 
 BATCH_PATH = "/report_asset_events"
 
@@ -31,9 +30,7 @@ _BEHIND = (
 )
 
 
-async def report_all(
-    context: BaseWorkspaceRequestContext, reporting: HttpReporting, batch: EventBatch, parse: Parse
-) -> list[Fate]:
+async def report_all(permit: Permit, reporting: HttpReporting, batch: EventBatch, parse: Parse) -> list[Fate]:
     """Report chunk after chunk; once one could not be recorded now, nothing after it is, so that order holds.
 
     Raises:
@@ -44,7 +41,7 @@ async def report_all(
     try:
         while values := await _take(batch.events, reporting.reporter.most_events):
             fates += (
-                _behind(reporting.road, values) if outage else await _report_chunk(context, reporting, values, parse)
+                _behind(reporting.road, values) if outage else await _report_chunk(permit, reporting, values, parse)
             )
             outage = outage or any(is_outage(fate) for fate in fates[-len(values) :])
     except InvalidEventError as error:
@@ -69,12 +66,10 @@ async def _take(events: AsyncGenerator[bytes], most: int) -> list[bytes]:
     return taken
 
 
-async def _report_chunk(
-    context: BaseWorkspaceRequestContext, reporting: HttpReporting, values: list[bytes], parse: Parse
-) -> list[Fate]:
+async def _report_chunk(permit: Permit, reporting: HttpReporting, values: list[bytes], parse: Parse) -> list[Fate]:
     """Read and report some of the events; one fate per value."""
     read = await asyncio.to_thread(_read, values, parse)  # some tens of milliseconds: not on the event loop
-    read = [_permitted(context, one) for one in read]
+    read = [_permitted(permit, one) for one in read]
     events = [one for one in read if isinstance(one, AssetEvent)]
     told: list[Fate]
     try:
@@ -106,12 +101,10 @@ def _read(values: list[bytes], parse: Parse) -> list[AssetEvent | InvalidEventEr
     return read
 
 
-def _permitted(
-    context: BaseWorkspaceRequestContext, one: AssetEvent | InvalidEventError
-) -> AssetEvent | InvalidEventError:
+def _permitted(permit: Permit, one: AssetEvent | InvalidEventError) -> AssetEvent | InvalidEventError:
     if isinstance(one, AssetEvent):
         try:
-            check_permission(context, one)
+            return permit(one)
         except InvalidEventError as error:
             return error
     return one

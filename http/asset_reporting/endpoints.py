@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from asset_reporting.answers import error_answer, success_answer
 from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.outcomes import Acceptable, Recorded
-from asset_reporting.posts import answered, check_permission, settle
+from asset_reporting.permission import permitted
+from asset_reporting.posts import answered, settle
 from asset_reporting.request_parts import read_event
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def report_one(
     event = await read_event(
         event_type, request, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
     )
-    check_permission(context, event)
+    event = permitted(context, request, event)
     (outcome,) = await reporting.reporter.report([event])
     told = settle(reporting.road, where, event, outcome)
     if isinstance(told, Recorded | Acceptable):

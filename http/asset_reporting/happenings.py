@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from asset_events import AssetEvent, ErrorDetail, EventType
+    from asset_reporting.api_keys import RefusedKey
 
 Road: TypeAlias = Literal["http", "kafka", "dry_run"]
 Result: TypeAlias = Literal["recorded", "replayed", "acceptable", "rejected", "unavailable", "failed"]
@@ -113,6 +114,31 @@ def request_failed(reason: str) -> None:
 def client_disconnected(where: str) -> None:
     """The client went away before its request had arrived."""
     _log("http").debug("A client disconnected.", extra={"happening": "client_disconnected", "where": where})
+
+
+def api_key_refused(why: RefusedKey) -> None:
+    """A request had no key that counts; which one it sent is not told, for it may be somebody's secret mistyped."""
+    metrics.REFUSED_KEYS.labels(why).inc()
+    fields = {"happening": "api_key_refused", "code": "api_key.invalid", "reason": why}
+    _log("http").warning("An API key was refused: %s.", why.replace("_", " "), extra=fields)
+
+
+def rate_limited(key_id: str) -> None:
+    """A key has made more requests than it may."""
+    metrics.RATE_LIMITED.labels(key_id).inc()
+    fields = {"happening": "rate_limited", "code": "rate.limited", "key_id": key_id}
+    _log("http").warning("API key %s makes too many requests.", key_id, extra=fields)
+
+
+def api_keys_read(keys: int) -> None:
+    """The file of API keys has changed and was read anew."""
+    _log("http").info("The API keys were read anew: %d.", keys, extra={"happening": "api_keys_read", "keys": keys})
+
+
+def api_keys_unusable(reason: str) -> None:
+    """The file of API keys has changed and cannot be used: the keys that were read before go on to count."""
+    fields = {"happening": "api_keys_unusable", "reason": reason}
+    _log("http").error("The keys of before go on to count: %s", reason, extra=fields)
 
 
 def storage_unavailable(reason: str) -> None:

@@ -25,7 +25,7 @@ RETENTION_S = 7 * 24 * 3600
 _ASKED_AT_ONCE = 5000
 """Keys in one question: SQLite allows 32,766 parameters."""
 
-_OURS = {"kafka/record", "kafka/first_failure"}
+_OURS = {"kafka/record", "kafka/first_failure", "dagster/reporting_user"}
 # An arrival's own time differs between two sends of one event; where it came from does too.
 _NOT_COMPARED = {"event_time", "idempotency_key"}
 
@@ -50,8 +50,14 @@ def fingerprint(event: AssetEvent) -> str:
     fields = type(event).model_fields.items()
     unsaid = {name for name, field in fields if getattr(event, name) == field.get_default(call_default_factory=True)}
     content = event.model_dump(mode="json", exclude=(_NOT_COMPARED | unsaid) - {"event_type"})
-    content["metadata"] = {name: value for name, value in content.get("metadata", {}).items() if name not in _OURS}
+    content["metadata"] = _senders(content.get("metadata", {}))
+    if tags := _senders(content.pop("tags", {})):
+        content["tags"] = tags
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _senders(named: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in named.items() if name not in _OURS}
 
 
 def known(connection: Connection, keys: Sequence[str], retention_s: float) -> dict[str, Claim]:

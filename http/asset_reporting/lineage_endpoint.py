@@ -15,7 +15,8 @@ from asset_reporting.answers import error_answer, event_result, lineage_answer
 from asset_reporting.auth import LINEAGE_PATH
 from asset_reporting.dry_run import reporting_of, road_of
 from asset_reporting.outcomes import Again
-from asset_reporting.posts import answered, check_permission, is_refused, settle
+from asset_reporting.permission import permitted
+from asset_reporting.posts import answered, is_refused, settle
 from asset_reporting.request_body import read_body
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
     # Facets can be large, and one event may become a thousand: not on the event loop.
     with tracing.stage(tracing.VALIDATE):
         events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
-    for event in events:
-        check_permission(context, event)
+    events = [permitted(context, request, event) for event in events]
     return _answer(reporting.road, events, await reporting.reporter.report(events, whole=True) if events else [])
 
 

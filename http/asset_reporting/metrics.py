@@ -110,6 +110,29 @@ HTTP_SECONDS = Histogram(
     registry=REGISTRY,
 )
 
+REFUSED_KEYS = Counter(
+    "asset_bridge_api_key_refusals_total",
+    "Requests without a key that counts, by reason: missing, malformed, unknown, wrong, not_yet_valid, expired."
+    " Somebody was not given the new key; or many unknown ones: somebody tries.",
+    ["reason"],
+    registry=REGISTRY,
+)
+RATE_LIMITED = Counter(
+    "asset_bridge_rate_limited_requests_total",
+    "Requests answered 429, by the key's id. Its sender should send many events at a time, or may need a higher limit.",
+    ["key"],
+    registry=REGISTRY,
+)
+KEY_EXPIRES = Live(
+    "asset_bridge_api_key_expires_timestamp_seconds",
+    "When an API key expires, in epoch seconds, by its id. Soon: make a new one of the same name for its senders.",
+    ("key",),
+)
+KEYS_STALE = Live(
+    "asset_bridge_api_keys_stale",
+    "1 while the file of API keys cannot be used, and what it said before goes on to count. The log says why.",
+)
+
 CONSUMED = Counter(
     "asset_bridge_consumed_records_total",
     "Kafka records taken from the brokers; those that are read again after a rebalance count again.",

@@ -63,7 +63,11 @@ def openapi(*, secured: bool = True, probes: bool = True, asyncapi: bool = True)
 
 
 _API_KEY: Final = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-_BEARER: Final = {"type": "http", "scheme": "bearer", "description": "The same API key, for OpenLineage's clients."}
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The same API key, as OpenLineage's clients do it.",
+}
 
 
 def _probe_paths() -> dict[str, Any]:

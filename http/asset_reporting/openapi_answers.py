@@ -19,7 +19,13 @@ _HEADERS: Final[dict[int, dict[str, Any]]] = {
     401: {
         "WWW-Authenticate": {
             "description": "The header to send.",
-            "schema": {"enum": ["X-API-Key", "X-API-Key, Bearer"]},
+            "schema": {"const": "X-API-Key, Bearer"},
+        }
+    },
+    429: {
+        "Retry-After": {
+            "description": "Seconds after which the key may make another request.",
+            "schema": {"type": "integer", "minimum": 1, "examples": [1]},
         }
     },
     503: {

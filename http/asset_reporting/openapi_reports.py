@@ -159,14 +159,14 @@ def lineage_operation(*, secured: bool) -> dict[str, Any]:
         }
         | error_responses(code for code in ERROR_CODES if code not in _NOT_LINEAGE),
     }
-    return guarded(operation, secured=secured, bearer=True)
+    return guarded(operation, secured=secured)
 
 
-def guarded(operation: dict[str, Any], *, secured: bool, bearer: bool = False) -> dict[str, Any]:
+def guarded(operation: dict[str, Any], *, secured: bool) -> dict[str, Any]:
     """Add the API key, where keys are configured."""
     if secured:
-        return {**operation, "security": [{"ApiKey": []}, *([{"Bearer": []}] if bearer else [])]}
-    without = {status: answer for status, answer in operation["responses"].items() if status != "401"}
+        return {**operation, "security": [{"ApiKey": []}, {"Bearer": []}]}
+    without = {status: answer for status, answer in operation["responses"].items() if status not in {"401", "429"}}
     return {**operation, "responses": without}
 
 

@@ -1,11 +1,9 @@
-"""What all report endpoints do alike: ask for permission, tell what became of an event, answer every failure."""
+"""What all report endpoints do alike: tell what became of an event, and answer every failure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard, TypeVar
 
-from dagster import AssetKey
-from dagster._core.workspace.permissions import Permissions
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
@@ -27,8 +25,6 @@ from asset_reporting.storage_threads import StorageThreadsError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
-    from dagster._core.workspace.context import BaseWorkspaceRequestContext
-
     from asset_events import AssetEvent, EventType
     from asset_reporting.happenings import Road
 
@@ -41,18 +37,6 @@ Answer = TypeVar("Answer", bound=Response)
 def is_refused(fate: Fate) -> TypeGuard[Sequence[ErrorDetail]]:
     """Whether a sender is told what is wrong."""
     return not isinstance(fate, Recorded | Acceptable)
-
-
-def check_permission(context: BaseWorkspaceRequestContext, event: AssetEvent) -> None:
-    """Ask what dagster-webserver asks: no for a read-only webserver, and per code location in Dagster+.
-
-    Raises:
-        InvalidEventError: `asset.forbidden`.
-    """
-    if not context.has_permission_for_selector(Permissions.REPORT_RUNLESS_ASSET_EVENTS, AssetKey(event.asset_key)):
-        raise InvalidEventError(
-            [ErrorDetail("/asset_key", "asset.forbidden", "You may not report events of this asset.")]
-        )
 
 
 def settle(road: Road, where: str, event: AssetEvent, outcome: Outcome) -> Fate:

@@ -40,6 +40,10 @@ TIMES: Final = frozenset(
 )
 
 
+REPORTING_USER: Final = "dagster/reporting_user"
+"""Who has reported an event: written by us, from the key that it came with, so that nobody can pass for another."""
+
+
 def check_reserved(metadata: dict[str, JsonValue | TypedMetadata]) -> dict[str, JsonValue | TypedMetadata]:
     """Return metadata whose reserved entries have Dagster's types; times become typed timestamps."""
     if problems := list(_problems(metadata)):
@@ -52,6 +56,8 @@ def _problems(metadata: Mapping[str, JsonValue | TypedMetadata]) -> Iterator[tup
         wanted = TABLE_SET.get(name)
         if wanted and _kind(value) not in wanted:
             yield (name,), f"must have a value of type {' or '.join(wanted)} here, because Dagster reads this entry"
+        elif name == REPORTING_USER:
+            yield (name,), "must not be set: it names the API key that an event came with"
         elif name in TIMES:
             try:
                 _as_timestamp(value)

@@ -22,6 +22,7 @@ from consuming import committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_events
 from databases import Database
+from known_keys import entry_of, key_of
 from mock_cluster import consume_all, produce
 from ports import free_port
 from processes import START_S, two_topics
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.heavy, pytest.mark.kafka]
 
 EVENT = b'{"event_type": "asset_materialization", "asset_key": ["from", "kafka"]}'
 BAD = b'{"event_type": "asset_check", "asset_key": "a"}'
-KEY = "a-key-of-sufficient-length"
+KEY = key_of("chart")
 
 
 def foreign(home: Path) -> Foreign:
@@ -39,7 +40,10 @@ def foreign(home: Path) -> Foreign:
     instance = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))
     instance["storage"]["postgres"]["postgres_db"]["password"] = {"env": "DAGSTER_PG_PASSWORD"}
     return Foreign(
-        {"keys": {"api-keys": f"{KEY}\n"}, "dagster-postgresql-secret": {"postgresql-password": "unused"}},
+        {
+            "keys": {"api-keys": entry_of("chart").line()},
+            "dagster-postgresql-secret": {"postgresql-password": "unused"},
+        },
         {"dagster-instance": {"dagster.yaml": yaml.safe_dump(instance)}},
     )
 

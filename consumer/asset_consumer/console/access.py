@@ -9,40 +9,39 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from asset_consumer.serve import is_loopback
 from asset_consumer.settings_error import SettingsError
-from asset_reporting.auth import ApiKeys
+from asset_reporting.api_key_file import InvalidApiKeysError
+from asset_reporting.api_keys import ApiKeys, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from asset_consumer.settings import Settings
-
-Scope: TypeAlias = Literal["viewer", "operator"]
+    from asset_reporting.scopes import Role
 
 SESSION_S = 8 * 3600
 """Seconds that a session lasts, used or not."""
 
 MAX_SESSIONS = 1000
-MAX_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody who has given a key: what for, and how the audit log calls them. `csrf` goes into each form."""
 
-    scope: Scope
+    key_id: str
     who: str
+    role: Role
     expires_at: float
     csrf: str = field(default_factory=secrets.token_urlsafe)
 
     @property
     def may_act(self) -> bool:
         """Whether letters may be worked."""
-        return self.scope == "operator"
+        return self.role == "operator"
 
     def has_token(self, token: str) -> bool:
         """Whether a form was made for this session."""
@@ -51,45 +50,47 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Which keys there are; `anonymous` lets anybody look."""
+    """Which keys there are, if any; `anonymous` lets anybody look."""
 
-    operators: ApiKeys | None
-    viewers: ApiKeys | None
+    known: ApiKeys | None
     anonymous: bool
 
-    def scope_of(self, key: str) -> Scope | None:
-        """What a key is good for; both lists are looked through, whatever the first says."""
-        operator = self.operators is not None and self.operators.accepts(key)
-        viewer = self.viewers is not None and self.viewers.accepts(key)
-        return "operator" if operator else "viewer" if viewer else None
+    def identify(self, key: str) -> Caller | None:
+        """Who has given this key, if it is good for anything here."""
+        caller = None if self.known is None else self.known.identify(key)
+        return caller if isinstance(caller, Caller) and role_of(caller) else None
+
+    def still(self, session: Session) -> bool:
+        """Whether the key of a session is as good as it was: one that was taken back ends its sessions."""
+        caller = None if self.known is None else self.known.still(session.key_id)
+        return caller is not None and role_of(caller) == session.role
+
+
+def role_of(caller: Caller) -> Role | None:
+    """The most that a key is good for here."""
+    roles = caller.scopes.roles
+    return "operator" if "operator" in roles else "viewer" if "viewer" in roles else None
 
 
 def load_keys(settings: Settings) -> Keys:
     """Read the keys; beyond loopback nobody looks without one, unless the operator has said otherwise.
 
     Raises:
-        SettingsError: A file cannot be used; or no key is asked for beyond loopback, and nobody said that is wanted.
+        SettingsError: The file cannot be used; or no key is asked for beyond loopback, and nobody said that is wanted.
     """
     console = settings.console
-    operators = _read("operator_keys_file", console.operator_keys_file)
-    viewers = _read("viewer_keys_file", console.viewer_keys_file)
-    local = is_loopback(console.host)
-    if not local and operators is None and viewers is None and not console.allow_anonymous:
+    if console.keys_file is not None:
+        try:
+            return Keys(ApiKeys.from_file(console.keys_file), console.allow_anonymous)
+        except InvalidApiKeysError as error:
+            raise SettingsError([f"ASSET_BRIDGE_CONSOLE__KEYS_FILE (console.keys_file): {error}"]) from None
+    if not is_loopback(console.host) and not console.allow_anonymous:
         problem = (
-            "ASSET_BRIDGE_CONSOLE__OPERATOR_KEYS_FILE (console.operator_keys_file): is needed beyond loopback, or "
-            "viewer_keys_file; set ASSET_BRIDGE_CONSOLE__ALLOW_ANONYMOUS=true to let anybody read dead letters"
+            "ASSET_BRIDGE_CONSOLE__KEYS_FILE (console.keys_file): is needed beyond loopback; "
+            "set ASSET_BRIDGE_CONSOLE__ALLOW_ANONYMOUS=true to let anybody read dead letters"
         )
         raise SettingsError([problem])
-    return Keys(operators, viewers, viewers is None and (local or console.allow_anonymous))
-
-
-def _read(name: str, path: Path | None) -> ApiKeys | None:
-    if path is None:
-        return None
-    try:
-        return ApiKeys.from_file(path)
-    except ValueError as error:
-        raise SettingsError([f"ASSET_BRIDGE_CONSOLE__{name.upper()} (console.{name}): {error}"]) from None
+    return Keys(None, anonymous=True)
 
 
 class Sessions:
@@ -101,10 +102,11 @@ class Sessions:
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._lock = threading.Lock()
 
-    def begin(self, scope: Scope, key: str, name: str) -> tuple[str, Session]:
-        """Let somebody in, and return the token of their cookie."""
+    def begin(self, caller: Caller) -> tuple[str, Session]:
+        """Let somebody in who may look, and return the token of their cookie."""
         token = secrets.token_urlsafe(32)
-        session = Session(scope, _who(key, name), self._clock() + SESSION_S)
+        who = caller.name if caller.name == caller.key_id else f"{caller.name} ({caller.key_id})"
+        session = Session(caller.key_id, who, role_of(caller) or "viewer", self._clock() + SESSION_S)
         with self._lock:
             self._sessions[_digest(token)] = session
             while len(self._sessions) > MAX_SESSIONS:
@@ -126,13 +128,6 @@ class Sessions:
         """Let nobody in by this cookie any more."""
         with self._lock:
             self._sessions.pop(_digest(token or ""), None)
-
-
-def _who(key: str, name: str) -> str:
-    """The name somebody gave, which nobody has checked, and the beginning of the key's digest, which is certain."""
-    mark = f"key {hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    given = "".join(char for char in name.strip()[:MAX_NAME] if char.isprintable())
-    return f"{given} ({mark})" if given else mark
 
 
 def _digest(token: str) -> bytes:

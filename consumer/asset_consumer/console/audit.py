@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("asset_bridge.audit")
 
 
-def signed_in(who: str, scope: str, address: str) -> None:
+def signed_in(who: str, role: str, address: str) -> None:
     """Somebody gave a good key."""
-    fields = {"happening": "console_signed_in", "who": who, "scope": scope, "address": address}
+    fields = {"happening": "console_signed_in", "who": who, "role": role, "address": address}
     _log.info("Somebody signed in to the console.", extra=fields)
 
 

@@ -30,7 +30,7 @@ def run_console(settings: Settings, stop: threading.Event, ready: Callable[[str]
     server = HttpServer(create_console(world), settings.console.host, settings.console.port)
     server.start()
     world.start(stop)
-    scope = "letters may be worked with a key" if world.keys.operators else "read-only, as there are no operator keys"
+    scope = "letters may be worked with an operator's key" if world.keys.known else "read-only, as there are no keys"
     host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
     ready(f"console on http://{host}:{server.port}, {scope}")
     try:

@@ -31,13 +31,13 @@ async def sign_in(request: Request) -> Response:
     visit = Visit(request)
     form = await read_form(request, MAX_FORM_BYTES)
     key = form.one("key").strip()
-    scope = visit.world.keys.scope_of(key)
-    if scope is None:
+    caller = visit.world.keys.identify(key)
+    if caller is None:
         audit.sign_in_refused(visit.address)
         return visit.page("sign_in.html", _TITLE, 401, problem="This key is not known here.")
     visit.world.sessions.end(request.cookies.get(COOKIE))
-    token, session = visit.world.sessions.begin(scope, key, form.one("name"))
-    audit.signed_in(session.who, scope, visit.address)
+    token, session = visit.world.sessions.begin(caller)
+    audit.signed_in(session.who, session.role, visit.address)
     answer = RedirectResponse("./", 303)
     answer.set_cookie(COOKIE, token, max_age=SESSION_S, httponly=True, samesite="strict", secure=_is_secure(request))
     return answer

@@ -31,7 +31,8 @@ class Visit:
         """Find the session of the request's cookie."""
         self.request = request
         self.world = cast("World", request.app.state.world)
-        self.session: Session | None = self.world.sessions.find(request.cookies.get(COOKIE))
+        session = self.world.sessions.find(request.cookies.get(COOKIE))
+        self.session: Session | None = session if session and self.world.keys.still(session) else None
 
     @property
     def may_look(self) -> bool:
@@ -60,7 +61,7 @@ class Visit:
             session=self.session,
             may_look=self.may_look,
             may_act=self.may_act,
-            has_keys=keys.operators is not None or keys.viewers is not None,
+            has_keys=keys.known is not None,
             **values,
         )
 
