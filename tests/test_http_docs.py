@@ -15,11 +15,21 @@ from document_server import KEY, DocumentServer, document_server
 from missing import missing
 
 from asset_events import MAX_EVENT_BYTES
-from asset_reporting import auth, group_commit, http_reporting, idempotency, reporters, server, storage_threads
+from asset_reporting import (
+    auth,
+    group_commit,
+    http_reporting,
+    idempotency,
+    reporters,
+    server,
+    slow_clients,
+    storage_threads,
+)
 from asset_reporting.app import REPORT_HANDLERS
 from asset_reporting.batch_endpoint import BATCH_PATH
+from asset_reporting.body_room import MAX_BODIES_BYTES
 from asset_reporting.event_batch import MAX_BATCH_EVENTS
-from asset_reporting.request_body import BODY_IDLE_S
+from asset_reporting.request_body import BODY_IDLE_S, GRACE_S, LEAST_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +77,10 @@ def test_there_is_a_command_for_every_endpoint() -> None:
         f"| events in one request | {MAX_BATCH_EVENTS} |",
         f"| requests of many events at a time | {http_reporting.MAX_BATCHES} |",
         f"| silence in the middle of a body | {BODY_IDLE_S:g} seconds |",
+        f"| waiting for a body in all | {GRACE_S:g} seconds, and one for each {LEAST_BYTES_PER_S} bytes |",
+        f"| waiting for a request's head | {slow_clients.HEAD_S:g} seconds |",
+        f"| leaving an answer unread | {slow_clients.READ_S:g} seconds |",
+        f"| bodies of single events held at a time | {MAX_BODIES_BYTES} bytes |",
         f"| reports waiting, transactional recorder | {group_commit.WAITING_POSTS} |",
         f"in transactions of up to {group_commit.GROUP_EVENTS}.",
         f"remembered for {idempotency.RETENTION_S / 86400:g} days",

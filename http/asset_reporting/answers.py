@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from asset_events import ERROR_CODES, ErrorDetail
+from asset_reporting.body_room import TooManyBodiesError
 from asset_reporting.outcomes import Acceptable, Recorded
 from asset_reporting.storage_threads import StorageThreadsError, StorageTimeoutError
 
@@ -66,6 +67,8 @@ def not_now(error: StorageThreadsError) -> str:
     if isinstance(error, StorageTimeoutError):
         fate = "may still be recorded" if error.started else "was not recorded"
         return f"Dagster's database did not answer in time; the event {fate}."
+    if isinstance(error, TooManyBodiesError):
+        return "Too many large requests arrive at a time; this event was not recorded."
     return "Too many events wait for Dagster's database; this one was not recorded."
 
 

@@ -51,9 +51,10 @@ async def report_one(
 ) -> JSONResponse:
     """Record the one event of a request; raises what `posts.answered` answers."""
     reporting = await reporting_of(request, context)
-    event = await read_event(
-        event_type, request, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
-    )
+    with reporting.bodies.share() as share:
+        event = await read_event(
+            event_type, request, share, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
+        )
     event = permitted(context, request, event)
     (outcome,) = await reporting.reporter.report([event])
     told = settle(reporting.road, where, event, outcome)

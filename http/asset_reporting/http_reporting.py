@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
+from asset_reporting.body_room import BodyRoom
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.reporters import STORAGE_DEADLINE_S, DryRun, Reporter, choose_reporter
 from asset_reporting.request_body import BODY_IDLE_S
@@ -39,6 +40,7 @@ class HttpReporting:
     body_idle_s: float = BODY_IDLE_S
     unknown_fields: UnknownFields = "reject"
     lineage: LineageRules = field(default_factory=LineageRules)
+    bodies: BodyRoom = field(default_factory=BodyRoom)
     batches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_BATCHES))
 
 

@@ -38,11 +38,14 @@ async def handle_lineage_request(context: BaseWorkspaceRequestContext, request: 
 
 async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSONResponse:
     reporting = await reporting_of(request, context)
-    body = await read_body(request, reporting.max_body_bytes)
-    check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
-    # Facets can be large, and one event may become a thousand: not on the event loop.
-    with tracing.stage(tracing.VALIDATE):
-        events = await asyncio.to_thread(read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes)
+    with reporting.bodies.share() as share:
+        body = await read_body(request, reporting.max_body_bytes, share)
+        check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
+        # Facets can be large, and one event may become a thousand: not on the event loop.
+        with tracing.stage(tracing.VALIDATE):
+            events = await asyncio.to_thread(
+                read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes
+            )
     events = [permitted(context, request, event) for event in events]
     return _answer(reporting.road, events, await reporting.reporter.report(events, whole=True) if events else [])
 

@@ -1,8 +1,9 @@
-"""Read the body of a request in pieces: never more than the limit, and not for ever from a client gone silent."""
+"""Read the body of a request in pieces: never more than the limit, and not for ever from a client that is slow."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from asset_reporting.body_room import Share
+
 BODY_IDLE_S = 30.0
 """Seconds of silence in the middle of a body after which the client counts as gone: machines vanish without a word."""
+
+
+GRACE_S, LEAST_BYTES_PER_S = 20.0, 500
+"""Seconds that a client may keep us waiting for its body in all, and how many bytes buy another one: what drips without
+ever falling silent ends too. Apache's defaults (RequestReadTimeout body=20,MinRate=500); pauses of ours count not."""
 
 
 async def read_pieces(request: Request, max_bytes: int, *, idle_s: float = BODY_IDLE_S) -> AsyncGenerator[bytes]:
@@ -29,19 +37,28 @@ async def read_pieces(request: Request, max_bytes: int, *, idle_s: float = BODY_
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    size = 0
+    size, waited_s = 0, 0.0
     async with aclosing(request.stream()) as pieces:
-        while (piece := await _next(pieces, idle_s)) is not None:
+        while True:
+            left_s = GRACE_S + size / LEAST_BYTES_PER_S - waited_s
+            began = time.monotonic()
+            if (piece := await _next(pieces, min(idle_s, max(0.0, left_s)))) is None:
+                return
+            waited_s += time.monotonic() - began
             size += len(piece)
             if size > max_bytes:
                 raise _too_large(max_bytes)
             yield piece
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the whole body; raises what `read_pieces` raises."""
+async def read_body(request: Request, max_bytes: int, share: Share) -> bytes:
+    """Return the whole body, and hold it in that share; raises what `read_pieces` and `Share.take` raise."""
+    whole: list[bytes] = []
     async with aclosing(read_pieces(request, max_bytes)) as pieces:
-        return b"".join([piece async for piece in pieces])
+        async for piece in pieces:
+            share.take(len(piece))
+            whole.append(piece)
+    return b"".join(whole)
 
 
 async def _next(pieces: AsyncGenerator[bytes], idle_s: float) -> bytes | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from asset_events import AssetEvent, CloudEventMode, EventType, UnknownFields
+    from asset_reporting.body_room import Share
 
 
 DRY_RUN = "dry_run"
@@ -22,15 +23,18 @@ DRY_RUN = "dry_run"
 
 
 async def read_event(
-    event_type: EventType | None, request: Request, *, max_body_bytes: int, unknown_fields: UnknownFields
+    event_type: EventType | None, request: Request, share: Share, *, max_body_bytes: int, unknown_fields: UnknownFields
 ) -> AssetEvent:
     """Read and parse one event; `event_type` is what the endpoint stands for, None where the event must say it.
+
+    Its body is held in `share`.
 
     Raises:
         InvalidEventError: The request is not a valid event of this type, or is too large.
         ClientDisconnect: The client went away before its body had arrived.
+        TooManyBodiesError: It cannot be held now.
     """
-    body = await read_body(request, max_body_bytes)
+    body = await read_body(request, max_body_bytes, share)
     if body:  # with an empty one, headers about it say nothing
         check_media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
     with tracing.stage(tracing.VALIDATE):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from asset_reporting.slow_clients import PatientProtocol
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
@@ -104,7 +106,7 @@ def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
