@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from asset_consumer.commits import LEDGER_MARK, OUR_MARK
 from asset_consumer.consume import kafka_config
+from asset_consumer.kafka_clients import Consumer
 from asset_consumer.positions import in_ledger
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId, Positions

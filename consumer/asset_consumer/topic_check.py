@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
 
 from asset_consumer.backoff import held
 from asset_consumer.client import admin_config, consumer_config, producer_config
+from asset_consumer.kafka_clients import AdminClient, Consumer, Producer
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_consumer.topics import BrokersUnavailableError, Problem, describe, problems

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from asset_consumer.consume import kafka_config
+from asset_consumer.kafka_clients import Consumer
 from asset_consumer.record import Record
 
 if TYPE_CHECKING:
