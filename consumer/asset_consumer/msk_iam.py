@@ -34,7 +34,7 @@ def iam_tokens(region: str) -> Callable[[str], Token]:
         SettingsError: The extra is not installed.
     """
     try:
-        from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # noqa: PLC0415 # an extra
+        from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # type: ignore[import-untyped] # noqa: PLC0415 # extra
     except ModuleNotFoundError:
         needed = "needs an extra: pip install 'dagster-asset-bridge[msk]'"
         raise SettingsError([f"ASSET_BRIDGE_KAFKA__MSK_IAM_REGION (kafka.msk_iam_region): {needed}"]) from None

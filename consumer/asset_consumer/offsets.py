@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from asset_consumer.commits import LEDGER_MARK, OUR_MARK
 from asset_consumer.consume import kafka_config
 from asset_consumer.kafka_clients import Consumer
+from asset_consumer.missing_right import named
 from asset_consumer.positions import in_ledger
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId, Positions
@@ -121,7 +122,7 @@ def _reason(error: KafkaError, settings: Settings) -> str:
     if error.code() == KafkaError.UNKNOWN_MEMBER_ID:
         text = f"the group {settings.kafka.group_id} has members, and Kafka refuses a reset until they are gone"
         return f"{text}: stop its consumers first ({error.name()})"
-    return f"Kafka cannot be asked: {error.name()}"
+    return f"Kafka cannot be asked: {named(error.name(), 'READ', f'the group {settings.kafka.group_id}')}"
 
 
 def _group(consumer: Consumer, settings: Settings) -> GroupId:
@@ -137,7 +138,9 @@ def _offsets(
     for topic in settings.kafka.topics:
         found = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name]
         if found.error is not None:
-            raise OffsetsError(f"the topic {topic.name} cannot be looked at: {found.error.name()}")
+            raise OffsetsError(
+                f"the topic {topic.name} cannot be looked at: {named(found.error.name(), 'READ', topic.name)}"
+            )
         asked = [TopicPartition(topic.name, partition) for partition in sorted(found.partitions)]
         for answer in consumer.committed(asked, timeout=timeout):
             low, high = consumer.get_watermark_offsets(TopicPartition(answer.topic, answer.partition), timeout=timeout)

@@ -10,6 +10,8 @@ from confluent_kafka import KafkaError, KafkaException
 from asset_consumer.backoff import held
 from asset_consumer.client import admin_config, consumer_config, producer_config
 from asset_consumer.kafka_clients import AdminClient, Consumer, Producer
+from asset_consumer.kafka_trouble import why_refused
+from asset_consumer.rights import right_problems
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_consumer.topics import BrokersUnavailableError, Problem, describe, problems
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from asset_reporting.health import Health
 
 _log = logging.getLogger("asset_bridge.consumer")
-
-_LOGIN_REFUSED = "they refuse the login (_AUTHENTICATION): look at the sasl properties under kafka.librdkafka"
 
 
 def topic_problems(settings: Settings) -> list[Problem]:
@@ -45,10 +45,13 @@ def topic_problems(settings: Settings) -> list[Problem]:
     try:
         facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
     except BrokersUnavailableError:
-        if any(error.code() == KafkaError._AUTHENTICATION for error in heard):  # noqa: SLF001 # the client's public codes are named so
-            raise BrokersUnavailableError(_LOGIN_REFUSED) from None
+        if (why := why_refused(heard, config)) is not None:
+            raise BrokersUnavailableError(why) from None
         raise
-    return problems([(facts[source], facts[dead]) for source, dead in pairs])
+    found = problems([(facts[source], facts[dead]) for source, dead in pairs])
+    there = {name for name, fact in facts.items() if fact.error is None}
+    inputs, letters = ({name for name in names if name in there} for names in zip(*pairs, strict=True))
+    return [*right_problems(admin, inputs, letters, kafka.group_id, kafka.admin_timeout_s), *found]
 
 
 def check_clients(settings: Settings) -> None:
