@@ -124,6 +124,10 @@ SETS: dict[str, Values] = {
         LEAST,
         {"config": {"targets": {"unknown_assets": "reject"}}, "dagster": {"workspace": {"existingConfigMap": "w"}}},
     ),
+    "HTTPS": with_http(tls={"existingSecret": "https"}),
+    "HTTPS with client certificates": with_http(
+        tls={"existingSecret": "https", "clientCa": {"existingSecret": "clients"}}
+    ),
     "TLS by the image's authorities": with_kafka(tls={"enabled": True}),
     "TLS by an authority": with_kafka(tls=TLS),
     "mutual TLS": with_kafka(tls={**TLS, "client": {"existingSecret": "client"}}),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import confluent_kafka.admin
 import pytest
 from certificates import Authority, authority
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from kafka_server import MORE_LISTENERS, ThrowAwayKafka
 from ports import free_ports

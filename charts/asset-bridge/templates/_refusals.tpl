@@ -40,6 +40,9 @@
 {{- fail "http.auth.existingSecret is needed where the cluster's outside can post (http.ingress.enabled, http.service.type): config.http.allow_anonymous=true would let anybody report." -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.http.tls.clientCa.existingSecret (not .Values.http.tls.existingSecret) -}}
+{{- fail "http.tls.existingSecret is needed with http.tls.clientCa.existingSecret: it would be ignored, and anybody could connect." -}}
+{{- end -}}
 {{- $topics := (include "asset-bridge.topics" . | fromYaml).names -}}
 {{- if .Values.consumer.enabled -}}
 {{- if ne (len $topics) (len (uniq $topics)) -}}
