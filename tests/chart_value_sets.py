@@ -151,7 +151,7 @@ SETS: dict[str, Values] = {
         with_kafka(sasl=SASL, tls=TLS), {"consumer": {"autoscaling": {"kind": "keda", "minReplicas": 0}}}
     ),
     "lag over PLAIN from a secret": merged(
-        with_kafka(sasl={"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "u"}),
+        with_kafka(sasl={"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "u"}, tls={"enabled": True}),
         {"consumer": {"autoscaling": {"kind": "keda"}}},
     ),
     "lag by somebody's authentication": merged(

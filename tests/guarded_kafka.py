@@ -90,7 +90,7 @@ class GuardedKafka:
 def guarded_kafka(jars: Path, folder: Path) -> Iterator[GuardedKafka]:
     """A broker with its certificates in `folder`."""
     known = authority(folder, "known")
-    certificate, key = known.issue(folder, "broker")
+    certificate, key = known.issue(folder, "broker", hosts=("127.0.0.1",))
     both = folder / "broker.pem"
     both.write_bytes(key.read_bytes() + certificate.read_bytes())
     tokens = TokenKey(rsa.generate_private_key(65537, 2048))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,11 +13,16 @@ from pathlib import Path
 import pytest
 import requests
 from certificates import Authority, authority
+from command_line import asset_bridge, without_test_variables
+from ports import free_port
+from processes import Process
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from asset_consumer.__main__ import EXIT_CONFIG
+from asset_consumer.cli import run
 from asset_consumer.server_tls import server_tls
 from asset_consumer.settings import HttpSettings
 from asset_consumer.settings_sources import SettingsError, load_settings
@@ -145,3 +151,50 @@ def test_settings_that_would_leave_something_open_are_refused_by_name() -> None:
             assert problems(**given) == [f"ASSET_BRIDGE_{section}__{name} {words}"]
     (problem,) = problems(HTTP__TLS_CERT_FILE="/x", HTTP__TLS_CLIENT_CA_FILE="/y")
     assert problem.startswith("ASSET_BRIDGE_HTTP__MANAGEMENT_PORT is needed with tls_client_ca_file")
+
+
+@pytest.mark.heavy
+def test_serve_and_report_speak_tls_with_certificates_and_probes_need_none(tmp_path: Path, ours: Authority) -> None:
+    certificate, key = ours.issue(tmp_path, "server", password=SECRET)
+    (tmp_path / "password").write_text(SECRET)
+    mine, my_key = ours.issue(tmp_path, "mine", hosts=())
+    management = free_port()
+    environment = {
+        "ASSET_BRIDGE_HTTP__PORT": "0",
+        "ASSET_BRIDGE_HTTP__MANAGEMENT_PORT": str(management),
+        "ASSET_BRIDGE_HTTP__TLS_CERT_FILE": str(certificate),
+        "ASSET_BRIDGE_HTTP__TLS_KEY_FILE": str(key),
+        "ASSET_BRIDGE_HTTP__TLS_KEY_PASSWORD_FILE": str(tmp_path / "password"),
+        "ASSET_BRIDGE_HTTP__TLS_CLIENT_CA_FILE": str(ours.file),
+        "ASSET_BRIDGE_LOG_LEVEL": "DEBUG",
+    }
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").touch()
+    with Process("serve", home=home, environment=environment) as serving:
+        (url,) = re.findall(r"https://127\.0\.0\.1:\d+", serving.line("asset-bridge ready"))
+        report = "report", "materialization", "a", "--url", url, "--deadline", "3", "--ca-file", str(ours.file)
+        own = "--cert-file", str(mine), "--key-file", str(my_key)
+        refused, known = asset_bridge(*report), asset_bridge(*report, *own)
+        assert (refused.returncode, known.returncode) == (1, 0), refused.stderr + known.stderr
+        assert known.stdout.startswith("event ")
+        assert requests.get(f"http://127.0.0.1:{management}/readyz", timeout=5).status_code == 200
+    assert SECRET not in "".join(serving.out + serving.err)
+
+
+def test_report_takes_certificates_for_a_url_alone(
+    tmp_path: Path, ours: Authority, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_test_variables(monkeypatch)
+    certificate, key = ours.issue(tmp_path, "mine", password=SECRET)
+    report = ["report", "materialization", "a"]
+    for arguments, words in (
+        ([*report, "--kafka", "b:1", "--ca-file", str(ours.file)], "are for --url"),
+        ([*report, "--url", "https://b", "--key-file", str(key)], "--key-file needs --cert-file"),
+        (
+            [*report, "--url", "https://b", "--cert-file", str(certificate), "--key-file", str(key)],
+            "The files of --ca-file, --cert-file and --key-file cannot be used",
+        ),
+    ):
+        assert run(arguments) == EXIT_CONFIG
+        assert words in capsys.readouterr().err

@@ -149,6 +149,8 @@ def _records(consumer: Consumer, settings: Settings, ends: Ends) -> Iterator[Rec
 def _take(message: Message, ends: Ends) -> Iterator[Record]:
     """The record of a message, if it lies before the end; a partition that has come to its end is done with."""
     place, offset, error = (message.topic() or "", message.partition() or 0), message.offset(), message.error()
+    if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return  # nobody needs a right on a group that is never joined
     if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the public name of a code
         raise TopicReaderError(f"{place[0]} cannot be read: {named(error.name(), 'READ', place[0])}")
     if offset is None or place not in ends:

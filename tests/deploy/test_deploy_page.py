@@ -166,7 +166,7 @@ def test_numbers_are_those_of_the_chart_and_of_what_was_measured() -> None:
 
 
 def test_rights_of_the_page_are_those_that_are_tried() -> None:
-    rows = re.findall(r"^\| (.+?) \| (\w+(?:, \w+)*) \| (.+?) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| ((?:Read|Write)(?:, \w+)?) \| (.+?) \|$", PAGE, re.MULTILINE)
     told = {
         (name, operation): re.findall(r"`(.+?)`", why)[0]
         for name, operations, why in rows

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 from accounts import Accounts
 from certificates import authority
-from consuming import RunningConsumer, eventually
+from consuming import RunningConsumer, eventually, happened
 from databases import Database
 from guarded_kafka import GuardedKafka, guarded_kafka
 from letter_world import GOOD, UNKNOWN_ASSET, LetterWorld, failed, open_world
@@ -112,8 +112,8 @@ def test_the_least_rights_are_enough_and_each_one_less_is_named(
     code, said = told(capsys, "check")
     assert (code, "remark" in said.replace("tracing remark", "")) == (0, False), said
     for command in (["dlq", "list"], ["dlq", "stats"], ["offsets", "show"], ["offsets", "verify"]):
-        code, said = told(capsys, *command)
-        assert (code in {0, 1}, "missing)" in said) == (True, False), said
+        _, said = told(capsys, *command)
+        assert (kafka.topic in said, "missing)" in said, "Kafka cannot" in said) == (True, False, False), said
     assert told(capsys, "pause", kafka.topic, "--reason", "why")[0] == 0
     world.write(*((failed(GOOD, number), UNKNOWN_ASSET) for number in range(1000, 1006)))
     assert told(capsys, "dlq", "replay", "--code", "asset.unknown", "--limit", "1", "--apply")[0] == 0
@@ -183,11 +183,12 @@ def test_a_renewed_password_is_taken_up_by_all_clients_and_nothing_stops(
     with RunningConsumer(door, TransactionalRecorder(accounts.instance), librdkafka=login) as consumer:
         accounts.settled()
         guarded.set_password("rotating", OTHER)
-        file.write_text(f"{OTHER}\n")
-        eventually(lambda: "password_renewed" in {record.__dict__.get("happening") for record in caplog.records})
         kafka.broker_down()  # all connections are severed: whoever comes back must log in
         kafka.broker_up()
         accounts.feed(50)
+        eventually(lambda: consumer.reason("broker") == "brokers: _AUTHENTICATION")
+        file.write_text(f"{OTHER}\n")
+        eventually(lambda: "password_renewed" in happened(caplog.records))
         accounts.settled(60)
         eventually(lambda: consumer.health.ready)
     accounts.close()
@@ -208,6 +209,8 @@ def test_check_says_why_it_is_not_let_in_and_no_secret(
     certificate, key = stranger.issue(tmp_path, "mine")
     login = guarded.login("bridge", SECRET)
     port = guarded.door.rpartition(":")[2]
+    readable = {**login, "security.protocol": "sasl_plaintext"}
+    del readable["ssl.ca.location"]
     mine = {**guarded.tls, "ssl.certificate.location": str(certificate), "ssl.key.location": str(key)}
     cases: list[tuple[str, Mapping[str, str], str]] = [
         (
@@ -227,7 +230,7 @@ def test_check_says_why_it_is_not_let_in_and_no_secret(
         (guarded.passage, mine, "refuse our certificate"),
         (guarded.bootstrap, guarded.tls, "they speak no TLS at this port"),
         (guarded.passage, {}, "they speak TLS at this port"),
-        (guarded.bootstrap, {**login, "security.protocol": "sasl_plaintext"}, "they want none at this port"),
+        (guarded.bootstrap, readable, "they want none at this port"),
     ]
     monkeypatch.setenv("ASSET_BRIDGE_KAFKA__ADMIN_TIMEOUT_S", "2")
     for bootstrap, properties, words in cases:

@@ -60,6 +60,9 @@
 {{- if and $kafka.sasl.mechanism (not $kafka.sasl.username) (not $kafka.sasl.usernameKey) -}}
 {{- fail "kafka.sasl.username or kafka.sasl.usernameKey is needed with kafka.sasl.mechanism." -}}
 {{- end -}}
+{{- if and (eq $kafka.sasl.mechanism "PLAIN") (not $kafka.tls.enabled) (not (dig "kafka" "allow_insecure" false .Values.config)) -}}
+{{- fail "kafka.tls.enabled is needed with kafka.sasl.mechanism=PLAIN: the password would go readable over the network; or set config.kafka.allow_insecure=true." -}}
+{{- end -}}
 {{- if and $kafka.sasl.username $kafka.sasl.usernameKey -}}
 {{- fail "kafka.sasl.username and kafka.sasl.usernameKey exclude each other." -}}
 {{- end -}}
