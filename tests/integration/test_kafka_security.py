@@ -16,10 +16,12 @@ from urllib.parse import parse_qs
 import pytest
 from accounts import Accounts
 from certificates import authority
-from consuming import RunningConsumer, eventually, happened
+from consuming import RunningConsumer, committed_offsets, eventually, happened
 from databases import Database
 from guarded_kafka import GuardedKafka, guarded_kafka
 from letter_world import GOOD, UNKNOWN_ASSET, LetterWorld, failed, open_world
+from mock_cluster import Sent, produce
+from processes import Process, kafka_environment
 from real_broker import RealBroker
 from rights import Right, least
 
@@ -339,3 +341,33 @@ def test_a_token_of_a_provider_lets_all_clients_in_and_a_wrong_secret_is_told_as
     environment(monkeypatch, guarded.door, {"sasl.oauthbearer.client.secret": OTHER})
     code, said = told(capsys, "check")
     assert (code, "no token could be had" in said, "CANARY" in said) == (1, True, False), said
+
+
+def test_a_renewed_certificate_is_taken_up_by_consume(kafka: RealBroker, guarded: GuardedKafka, tmp_path: Path) -> None:
+    kafka.create_topic(kafka.dead_letters, PARTITIONS, {"max.message.bytes": "1200000"})
+    certificate, key = guarded.known.issue(tmp_path, "first", hosts=())
+    first, second = guarded.rights("CN=first"), guarded.rights("CN=second")
+    first.give(*to_consume(kafka))
+    second.give(*to_consume(kafka))
+    seen = copy.copy(kafka)
+    seen.bootstrap = guarded.passage
+    own = {**guarded.tls, "ssl.certificate.location": str(certificate), "ssl.key.location": str(key)}
+    variables = {
+        f"ASSET_BRIDGE_KAFKA__LIBRDKAFKA__{name.upper().replace('.', '_')}": value for name, value in own.items()
+    }
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").touch()
+    with Process("consume", home=home, environment=kafka_environment(seen, **variables)) as consume:
+        consume.line("asset-bridge ready")
+        produce(kafka.bootstrap, kafka.topic, *[Sent(GOOD)] * 10)
+        eventually(lambda: sum(max(0, offset) for offset in committed_offsets(kafka, PARTITIONS)) == 10)
+        renewed = guarded.known.issue(tmp_path, "second", hosts=())
+        key.write_bytes(renewed[1].read_bytes())
+        certificate.write_bytes(renewed[0].read_bytes())
+        eventually(lambda: "kafka_files_renewed" in "".join(consume.err), 40)
+        first.take(*to_consume(kafka))
+        produce(kafka.bootstrap, kafka.topic, *[Sent(GOOD)] * 10)
+        eventually(lambda: sum(max(0, offset) for offset in committed_offsets(kafka, PARTITIONS)) == 20)
+        consume.signal()
+        assert consume.wait(20) == 0
