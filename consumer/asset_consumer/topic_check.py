@@ -11,6 +11,7 @@ from asset_consumer.backoff import held
 from asset_consumer.client import admin_config, consumer_config, producer_config
 from asset_consumer.kafka_clients import AdminClient, Consumer, Producer
 from asset_consumer.kafka_trouble import why_refused
+from asset_consumer.msk_iam import TokenError
 from asset_consumer.rights import right_problems
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
@@ -32,6 +33,7 @@ def topic_problems(settings: Settings) -> list[Problem]:
         BrokersUnavailableError: Nothing is known now; asking again may help.
     """
     kafka = settings.kafka
+    _ask_for_a_token(settings)
     check_clients(settings)
     config = admin_config(
         bootstrap_servers=kafka.bootstrap_servers or "",
@@ -52,6 +54,16 @@ def topic_problems(settings: Settings) -> list[Problem]:
     there = {name for name, fact in facts.items() if fact.error is None}
     inputs, letters = ({name for name in names if name in there} for names in zip(*pairs, strict=True))
     return [*right_problems(admin, inputs, letters, kafka.group_id, kafka.admin_timeout_s), *found]
+
+
+def _ask_for_a_token(settings: Settings) -> None:
+    """Know of missing credentials by their own words: a client that is made without a token says how long it waited."""
+    tokens = settings.kafka.librdkafka_plain().get("oauth_cb")
+    if tokens is not None:
+        try:
+            tokens("")
+        except TokenError as error:
+            raise BrokersUnavailableError(str(error)) from None
 
 
 def check_clients(settings: Settings) -> None:

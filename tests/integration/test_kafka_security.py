@@ -117,9 +117,9 @@ def test_the_least_rights_are_enough_and_each_one_less_is_named(
         _, said = told(capsys, *command)
         assert (kafka.topic in said, "missing)" in said, "Kafka cannot" in said) == (True, False, False), said
     assert told(capsys, "pause", kafka.topic, "--reason", "why")[0] == 0
-    world.write(*((failed(GOOD, number), UNKNOWN_ASSET) for number in range(1000, 1006)))
-    assert told(capsys, "dlq", "replay", "--code", "asset.unknown", "--limit", "1", "--apply")[0] == 0
-    assert told(capsys, "dlq", "park", "--code", "asset.unknown", "--limit", "1", "--apply")[0] == 0
+    first, second, *_ = world.write(*((failed(GOOD, number), UNKNOWN_ASSET) for number in range(1000, 1006)))
+    assert told(capsys, "dlq", "replay", "--id", first, "--apply")[0] == 0
+    assert told(capsys, "dlq", "park", "--id", second, "--apply")[0] == 0
     assert told(capsys, "dlq", "list", "--parking")[0] == 0
 
     needs = "this client needs"
