@@ -15,6 +15,10 @@ Token: TypeAlias = tuple[str, float]
 IAM_PROPERTIES: Final = {"security.protocol": "sasl_ssl", "sasl.mechanism": "OAUTHBEARER"}
 
 
+_NO_CREDENTIALS: Final = {"AttributeError", "NoCredentialsError"}
+"""What the signer raises where there are none; the first by having no better idea."""
+
+
 class TokenError(Exception):
     """Raised when there is no token; says by its type why, for the words may hold what AWS was asked with."""
 
@@ -43,7 +47,9 @@ def iam_tokens(region: str) -> Callable[[str], Token]:
         try:
             text, ends_ms = MSKAuthTokenProvider.generate_auth_token(region)
         except Exception as error:  # noqa: BLE001 # whatever it is, it becomes the reason
-            raise TokenError(f"no token for MSK: {type(error).__name__}") from None
+            found_none = type(error).__name__ in _NO_CREDENTIALS
+            why = "AWS's usual sources name nobody" if found_none else type(error).__name__
+            raise TokenError(f"no token for MSK: {why}") from None
         return text, ends_ms / 1000
 
     return token
