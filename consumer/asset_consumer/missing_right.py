@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_REFUSED: Final = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED")
+# The last one is what an idempotent producer hears that may write to no topic at all.
+_REFUSED: Final = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")
 
 
 def named(reason: str, operation: str, resource: str) -> str:

@@ -161,8 +161,8 @@ def _outcome(step: Step, answer: Answer) -> Outcome:
     if answer.place is not None:
         result: Result = "replayed" if step.action == "replay" else "parked"
         return Outcome(step.letter, result, answer.place, step.code, step.why, step.patched)
-    if answer.unsure:
-        why = f"It may have been sent: {answer.error}. It can be sent again in five minutes."
-        return Outcome(step.letter, "unsure", None, "kafka.unsure", why)
     error = named(answer.error or "", "WRITE", step.outgoing.topic if step.outgoing else "it")
+    if answer.unsure:
+        why = f"It may have been sent: {error}. It can be sent again in five minutes."
+        return Outcome(step.letter, "unsure", None, "kafka.unsure", why)
     return Outcome(step.letter, "failed", None, "kafka.refused", f"Kafka refuses it: {error}.")
