@@ -61,16 +61,16 @@ def _login(text: str, mechanism: str) -> str:
 
 def _certificate(config: Mapping[str, Any]) -> str:
     """Ask for the certificate by ourselves: librdkafka says that it cannot be verified, and not why."""
-    try:
+    with suppress(OSError, ValueError):
         context = ssl.create_default_context(cafile=config.get("ssl.ca.location"), cadata=config.get("ssl.ca.pem"))
         for host, port in _addresses(config):
-            with suppress(TimeoutError, ConnectionError, socket.gaierror):
+            try:
                 _shake_hands(context, host, port)
-    except ssl.SSLCertVerificationError as error:
-        reason = error.verify_message.rstrip(".")
-        return f"the certificate at {host}:{port} is not trusted: {reason}; see ssl.ca.location and bootstrap_servers"
-    except (OSError, ValueError):
-        pass
+            except ssl.SSLCertVerificationError as error:
+                reason = f"is not trusted: {error.verify_message.rstrip('.')}"
+                return f"the certificate at {host}:{port} {reason}; see ssl.ca.location and bootstrap_servers"
+            except OSError:
+                continue
     return "their certificate is not trusted: look at ssl.ca.location under kafka.librdkafka"
 
 

@@ -45,7 +45,7 @@ def iam_tokens(region: str) -> Callable[[str], Token]:
 
     def token(_config: str) -> Token:
         try:
-            text, ends_ms = MSKAuthTokenProvider.generate_auth_token(region)
+            text, ends_ms = MSKAuthTokenProvider.generate_auth_token(region)  # pyright: ignore[reportUnknownMemberType] - untyped
         except Exception as error:  # noqa: BLE001 # whatever it is, it becomes the reason
             found_none = type(error).__name__ in _NO_CREDENTIALS
             why = "AWS's usual sources name nobody" if found_none else type(error).__name__

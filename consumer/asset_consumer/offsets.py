@@ -113,9 +113,16 @@ def _client(settings: Settings) -> Generator[Consumer]:
     try:
         yield consumer
     except KafkaException as error:
-        raise OffsetsError(_reason(error.args[0], settings)) from error
+        raise OffsetsError(_reason(_said_meanwhile(consumer) or error.args[0], settings)) from error
     finally:
         consumer.close()
+
+
+def _said_meanwhile(consumer: Consumer) -> KafkaError | None:
+    """A refusal of the group: the question itself waits for a coordinator until its time is over, and says only that."""
+    message = consumer.poll(0)
+    error = message.error() if message is not None else None
+    return error if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED else None
 
 
 def _reason(error: KafkaError, settings: Settings) -> str:
