@@ -119,7 +119,7 @@ def _client(settings: Settings) -> Generator[Consumer]:
 
 
 def _said_meanwhile(consumer: Consumer) -> KafkaError | None:
-    """A refusal of the group: the question itself waits for a coordinator until its time is over, and says only that."""
+    """A refusal of the group, where the question itself has waited for a coordinator until its time was over."""
     message = consumer.poll(0)
     error = message.error() if message is not None else None
     return error if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED else None
