@@ -64,7 +64,7 @@ def _of_topics(admin: AdminClient, topics: list[str], timeout_s: float) -> dict[
 
 def _of_group(admin: AdminClient, group: str, timeout_s: float) -> set[Any]:
     asked = cast(
-        "dict[str, Future[Any]]",
+        "Any",
         admin.describe_consumer_groups(  # pyright: ignore[reportUnknownMemberType] - an untyped Future
             [group], include_authorized_operations=True, request_timeout=timeout_s
         ),
