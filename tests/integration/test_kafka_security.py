@@ -30,7 +30,7 @@ from asset_consumer.cli import run
 from asset_consumer.librdkafka import FromFile
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
-pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("scaled_backoff")]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240), pytest.mark.usefixtures("scaled_backoff")]
 
 SECRET, OTHER = "CANARY-first", "CANARY-second"
 PARTITIONS = 2
