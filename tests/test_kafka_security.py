@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from consuming import happened
 
+from asset_consumer import kafka_clients
 from asset_consumer.client import admin_config, consumer_config, producer_config
 from asset_consumer.kafka_clients import AdminClient, Consumer, Producer
+from asset_consumer.librdkafka import FromFile
 from asset_consumer.settings import Settings
 from asset_consumer.settings_sources import SettingsError, load_settings
 from asset_consumer.topic_check import topic_problems
@@ -129,6 +134,7 @@ def test_one_broker_beyond_this_machine_is_enough_to_refuse_a_readable_password(
     assert "readable over the network" in problem(OPEN, BOOTSTRAP_SERVERS="[fd00::1]:9092")
 
 
+@pytest.mark.heavy  # boto3 takes seconds to import
 def test_iam_is_the_one_way_to_log_in_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "is not taken beside kafka.msk_iam_region"
     assert problem(SCRAM, MSK_IAM_REGION="eu-central-1").startswith(f"SASL_MECHANISM {words}")
@@ -145,6 +151,7 @@ def test_iam_is_the_one_way_to_log_in_where_it_is_set(monkeypatch: pytest.Monkey
     AdminClient(admin_config(**options))
 
 
+@pytest.mark.heavy  # boto3 takes seconds to import
 def test_iam_without_credentials_is_an_error_without_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -155,3 +162,29 @@ def test_iam_without_credentials_is_an_error_without_what_was_asked(monkeypatch:
     # An outage, not a refusal: asked again.
     with pytest.raises(BrokersUnavailableError, match="no token for MSK: AWS's usual sources name nobody"):
         topic_problems(settings)
+
+
+def test_a_renewed_password_is_given_to_clients_that_are_open_and_a_secret_is_in_no_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    file = tmp_path / "password"
+    file.write_text(f"{SECRET}\n")
+    login = {**SCRAM, "sasl.password": FromFile(file), "bootstrap.servers": "127.0.0.1:1", "log_level": "0"}
+    closed = Consumer({**login, "group.id": "g"}), Producer(login)
+    for client in closed:
+        client.close()
+    file.write_text("")  # as between two steps of a replacement
+    kafka_clients._WATCH.look()
+    file.unlink()
+    kafka_clients._WATCH.look()
+    file.write_text(f"{SECRET}-2\n")
+    kafka_clients._WATCH.look()
+    assert "password_renewed" not in happened(caplog.records)
+    still_open = AdminClient({**login, "sasl.password": FromFile(file)})
+    file.write_text(f"{SECRET}-3\n")
+    for _ in range(2):
+        kafka_clients._WATCH.look()
+    assert [record.__dict__.get("happening") for record in caplog.records].count("password_renewed") == 1
+    assert SECRET not in caplog.text
+    del still_open
