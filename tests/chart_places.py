@@ -186,6 +186,17 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             },
             f"{VOLUMES(c='consumer')} kafka projected defaultMode": 0o440,
             f"{VOLUMES(c='http')} api-keys secret defaultMode": 0o440,
+            f"{VOLUMES(c='http')} http-tls projected defaultMode": 0o440,
+            **{f"{one} volumeMounts http-tls readOnly".format(c="http"): True for one in RUNNING},
+            "Service * spec ports http appProtocol": "https",
+            **{
+                f"ConfigMap -http data config.yaml http {name}": f"/etc/asset-bridge/http-tls/{file}"
+                for name, file in {
+                    "tls_cert_file": "tls.crt",
+                    "tls_key_file": "tls.key",
+                    "tls_client_ca_file": "client-ca.crt",
+                }.items()
+            },
             f"{KAFKA} 3 secret": {"name": "more-secret", "items": [{"key": "more.key", "path": "ssl.key.password"}]},
             "ConfigMap -consumer data config.yaml kafka librdkafka": {
                 "security.protocol": "sasl_ssl",
@@ -214,7 +225,7 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             f"Job -check-consumer {HOOK}-delete-policy": "before-hook-creation,hook-succeeded",
             "Job -check-consumer spec template spec serviceAccountName": "default",
             **{f"Pod -test-{c} {HOOK}": "test" for c in COMPONENTS},
-            "Pod -test-http spec containers service args 1": "http://bridge-asset-bridge:8018/report_asset_events",
+            "Pod -test-http spec containers service args 1": "https://bridge-asset-bridge:8018/report_asset_events",
             "Ingress * spec rules 0 http paths 0 backend": {
                 "service": {"name": "bridge-asset-bridge", "port": {"name": "http"}}
             },
