@@ -85,6 +85,10 @@ PLAIN: Values = merged(
                 "tls": [{"secretName": "tls-secret", "hosts": ["a.example"]}],
             },
             "auth": {"existingSecret": "key-secret", "key": "key.key"},
+            "tls": {
+                "existingSecret": "https-secret", "certKey": "https.cert", "keyKey": "https.key",
+                "clientCa": {"existingSecret": "clients-secret", "key": "clients.cert"},
+            },
         },
         "check": {"enabled": True},
         "metrics": {

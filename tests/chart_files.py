@@ -24,7 +24,7 @@ from asset_consumer.settings import Settings
 CHART = Path(__file__).parent.parent / "charts" / "asset-bridge"
 
 SET_BY_THE_CHART = {
-    "http": {"host", "port", "management_port", "api_keys_file"},
+    "http": {"host", "port", "management_port", "api_keys_file", "tls_cert_file", "tls_key_file", "tls_client_ca_file"},
     "targets": {"workspace"},
     "kafka": {"librdkafka_files"},
     "": {"management", "console"},

@@ -108,6 +108,11 @@ TAKEN: dict[str, tuple[Values, dict[str, list[str]]]] = {
             "http.ingress.tls": ["Ingress * spec tls"],
             "http.auth.existingSecret": [f"{VOLUMES(c='http')} api-keys secret secretName"],
             "http.auth.key": [f"{VOLUMES(c='http')} api-keys secret items 0 key"],
+            "http.tls.existingSecret": [f"{VOLUMES(c='http')} http-tls projected sources 0 secret name"],
+            "http.tls.certKey": [f"{VOLUMES(c='http')} http-tls projected sources 0 secret items 0 key"],
+            "http.tls.keyKey": [f"{VOLUMES(c='http')} http-tls projected sources 0 secret items 1 key"],
+            "http.tls.clientCa.existingSecret": [f"{VOLUMES(c='http')} http-tls projected sources 1 secret name"],
+            "http.tls.clientCa.key": [f"{VOLUMES(c='http')} http-tls projected sources 1 secret items 0 key"],
             "metrics.podMonitor.labels.pod": ["PodMonitor -http metadata labels pod"],
             "metrics.podMonitor.interval": ["PodMonitor -http spec podMetricsEndpoints 0 interval"],
             "metrics.podMonitor.scrapeTimeout": ["PodMonitor -http spec podMetricsEndpoints 0 scrapeTimeout"],
@@ -181,6 +186,17 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             },
             f"{VOLUMES(c='consumer')} kafka projected defaultMode": 0o440,
             f"{VOLUMES(c='http')} api-keys secret defaultMode": 0o440,
+            f"{VOLUMES(c='http')} http-tls projected defaultMode": 0o440,
+            **{f"{one} volumeMounts http-tls readOnly".format(c="http"): True for one in RUNNING},
+            "Service * spec ports http appProtocol": "https",
+            **{
+                f"ConfigMap -http data config.yaml http {name}": f"/etc/asset-bridge/http-tls/{file}"
+                for name, file in {
+                    "tls_cert_file": "tls.crt",
+                    "tls_key_file": "tls.key",
+                    "tls_client_ca_file": "client-ca.crt",
+                }.items()
+            },
             f"{KAFKA} 3 secret": {"name": "more-secret", "items": [{"key": "more.key", "path": "ssl.key.password"}]},
             "ConfigMap -consumer data config.yaml kafka librdkafka": {
                 "security.protocol": "sasl_ssl",
@@ -209,7 +225,7 @@ SAID: dict[str, tuple[Values, dict[str, Any]]] = {
             f"Job -check-consumer {HOOK}-delete-policy": "before-hook-creation,hook-succeeded",
             "Job -check-consumer spec template spec serviceAccountName": "default",
             **{f"Pod -test-{c} {HOOK}": "test" for c in COMPONENTS},
-            "Pod -test-http spec containers service args 1": "http://bridge-asset-bridge:8018/report_asset_events",
+            "Pod -test-http spec containers service args 1": "https://bridge-asset-bridge:8018/report_asset_events",
             "Ingress * spec rules 0 http paths 0 backend": {
                 "service": {"name": "bridge-asset-bridge", "port": {"name": "http"}}
             },

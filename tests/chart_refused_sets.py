@@ -48,6 +48,12 @@ SENTENCES: dict[str, tuple[Values, str]] = {
     "SASL with two names": (
         with_kafka(sasl={**SASL, "usernameKey": "u"}), "kafka.sasl.username and kafka.sasl.usernameKey exclude",
     ),
+    "an authority of clients without TLS": (
+        merged(LEAST, {"http": {"tls": {"clientCa": {"existingSecret": "s"}}}}), "anybody could connect",
+    ),
+    "a password for all to read": (
+        with_kafka(sasl={**SASL, "mechanism": "PLAIN"}), "kafka.tls.enabled is needed with kafka.sasl.mechanism=PLAIN",
+    ),
     "a password for nothing": (with_kafka(sasl={"existingSecret": "s"}), "made without authentication"),
     "certificates for nothing": (with_kafka(tls={**TLS, "enabled": False}), "made without encryption"),
     **{

@@ -124,6 +124,10 @@ SETS: dict[str, Values] = {
         LEAST,
         {"config": {"targets": {"unknown_assets": "reject"}}, "dagster": {"workspace": {"existingConfigMap": "w"}}},
     ),
+    "HTTPS": with_http(tls={"existingSecret": "https"}),
+    "HTTPS with client certificates": with_http(
+        tls={"existingSecret": "https", "clientCa": {"existingSecret": "clients"}}
+    ),
     "TLS by the image's authorities": with_kafka(tls={"enabled": True}),
     "TLS by an authority": with_kafka(tls=TLS),
     "mutual TLS": with_kafka(tls={**TLS, "client": {"existingSecret": "client"}}),
@@ -147,7 +151,7 @@ SETS: dict[str, Values] = {
         with_kafka(sasl=SASL, tls=TLS), {"consumer": {"autoscaling": {"kind": "keda", "minReplicas": 0}}}
     ),
     "lag over PLAIN from a secret": merged(
-        with_kafka(sasl={"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "u"}),
+        with_kafka(sasl={"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "u"}, tls={"enabled": True}),
         {"consumer": {"autoscaling": {"kind": "keda"}}},
     ),
     "lag by somebody's authentication": merged(

@@ -111,6 +111,27 @@ class Auth(Part):
     """The Secret's key that holds the list."""
 
 
+class ClientAuthority(Part):
+    """Given, nobody connects without a certificate of it; probes and metrics are on another port, without TLS."""
+
+    existing_secret: str = ""
+    """The Secret with the authority's certificate."""
+    key: SecretKey = "ca.crt"
+    """The Secret's key of the certificate, in PEM."""
+
+
+class HttpTls(Part):
+    """HTTPS of the pods themselves, as cert-manager's Secrets have it; a renewed certificate needs no restart."""
+
+    existing_secret: str = ""
+    """The Secret with certificate and private key. An ingress then needs to be told that its backend speaks HTTPS."""
+    cert_key: SecretKey = "tls.crt"
+    """The Secret's key of the certificate, in PEM."""
+    key_key: SecretKey = "tls.key"
+    """The Secret's key of the private key, in PEM and without a passphrase."""
+    client_ca: ClientAuthority = ClientAuthority()
+
+
 class Http(Component):
     """`asset-bridge serve`: events by HTTP."""
 
@@ -122,6 +143,7 @@ class Http(Component):
     service: Service = Service()
     ingress: Ingress = Ingress()
     auth: Auth = Auth()
+    tls: HttpTls = HttpTls()
 
 
 class NetworkPolicy(Part):

@@ -9,14 +9,27 @@ import confluent_kafka.admin
 Right: TypeAlias = tuple[str, str, str]
 """A kind of resource, its name, and an operation, as Kafka's documentation writes them: `TOPIC`, `events`, `READ`."""
 
-READ = "READ", "DESCRIBE", "DESCRIBE_CONFIGS"
-WRITE = "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"
-GROUP = "READ", "DESCRIBE"
-"""What the bridge needs on an input, on a dead-letter topic and on its group (`docs/deploy.md`)."""
+READ = "READ", "DESCRIBE_CONFIGS"
+WRITE = "WRITE", "DESCRIBE_CONFIGS"
+GROUP = ("READ",)
+"""What the bridge needs on an input, on a dead-letter topic and on its group; Kafka lets whoever has them describe."""
 
 WITHIN_S = 10.0
 
 _admin: Any = confluent_kafka.admin  # most of its names are documented, not declared
+
+
+def least(topic: str, dead_letters: str, group: str) -> dict[Right, str]:
+    """The rights that are needed, one less is too few, and for what (`docs/deploy.md`)."""
+    consume = [("TOPIC", topic, READ), ("TOPIC", dead_letters, WRITE), ("GROUP", group, GROUP)]
+    parking = f"{dead_letters}.parking"
+    return {
+        **{(kind, name, operation): "consume" for kind, name, operations in consume for operation in operations},
+        ("TOPIC", dead_letters, "READ"): "dlq",
+        ("TOPIC", topic, "WRITE"): "dlq replay",
+        ("TOPIC", parking, "WRITE"): "dlq park",
+        ("TOPIC", parking, "READ"): "dlq list --parking",
+    }
 
 
 class Rights:

@@ -41,7 +41,7 @@ SCOPES = {
     "each-its-own": ["materialization:a/b", "check:a/bc", "observation:b"],
 }
 ASSETS = [("a",), ("a", "b"), ("a", "b", "c"), ("a", "bc"), ("a/b",), ("A", "b"), ("b",), ("b", "a", "b")]
-MAY_BE = {
+MAY_BE: dict[str, set[tuple[str, ...]]] = {
     "below-a": {("a",), ("a", "b"), ("a", "b", "c"), ("a", "bc")},
     "below-ab": {("a", "b"), ("a", "b", "c")},
     "other-case": {("A", "b")},
@@ -62,7 +62,7 @@ def is_allowed(key_id: str, event_type: str, asset: tuple[str, ...]) -> bool:
         case "checks-of-ab":
             return event_type == "asset_check" and asset in MAY_BE["below-ab"]
         case "each-its-own":
-            own = {
+            own: dict[str, set[tuple[str, ...]]] = {
                 "asset_materialization": MAY_BE["below-ab"],
                 "asset_check": {("a", "bc")},
                 "asset_observation": {("b",), ("b", "a", "b")},
@@ -148,7 +148,9 @@ def test_of_many_events_each_is_judged_by_itself(posted: Posted, key_id: str) ->
 def test_a_topic_with_these_scopes_dead_letters_the_same(key_id: str) -> None:
     options = ConsumerOptions({"t": None}, {"t": "t.dlq"}, scopes={"t": parse_scopes(SCOPES[key_id])})
     for event_type, asset in product(KINDS.values(), ASSETS):
-        item = classify(options, Record("t", 0, 0, None, json.dumps(event(event_type, asset)).encode(), (), None, ""))
+        item = classify(
+            options, Record("t", 0, 0, None, json.dumps(event(event_type, asset)).encode(), (), None, "NoTimestampType")
+        )
         if is_allowed(key_id, event_type, asset):
             assert [one.asset_key for one in item.events] == [asset]
         else:
@@ -158,7 +160,9 @@ def test_a_topic_with_these_scopes_dead_letters_the_same(key_id: str) -> None:
 
 def test_a_topic_without_scopes_may_report_everything() -> None:
     options = ConsumerOptions({"t": None, "u": None}, {"t": "t.dlq"}, scopes={"u": parse_scopes(["check:x"])})
-    record = Record("t", 0, 0, None, json.dumps(event("asset_observation", ("a",))).encode(), (), None, "")
+    record = Record(
+        "t", 0, 0, None, json.dumps(event("asset_observation", ("a",))).encode(), (), None, "NoTimestampType"
+    )
     assert classify(options, record).events
 
 
@@ -173,7 +177,7 @@ def test_an_openlineage_event_is_recorded_whole_or_refused(posted: Posted, key_i
     options = ConsumerOptions(
         {"t": None}, {"t": "t.dlq"}, run_event_topics=frozenset({"t"}), scopes={"t": parse_scopes(SCOPES[key_id])}
     )
-    item = classify(options, Record("t", 0, 0, None, json.dumps(body).encode(), (), None, ""))
+    item = classify(options, Record("t", 0, 0, None, json.dumps(body).encode(), (), None, "NoTimestampType"))
     assert (item.reason.errors[0].code if item.reason else "success") == code
 
 
@@ -231,7 +235,7 @@ def raw(client: TestClient, path: str, key_id: str) -> int:
         "headers": [(b"host", b"h"), (b"x-api-key", key_of(key_id).encode())], "client": ("c", 1), "server": ("s", 1),
     }  # fmt: skip
     assert client.portal is not None
-    client.portal.call(client.app, scope, receive, send)  # type: ignore[arg-type] # an ASGI application
+    client.portal.call(client.app, scope, receive, send)
     return sent[0]
 
 

@@ -12,6 +12,9 @@ from asset_consumer.settings import Settings, TopicSettings
 from asset_consumer.settings_sources import SettingsError, load_settings
 
 SECRET = "hunter2-canary"
+LOGIN = {
+    "SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "SCRAM-SHA-512", "SASL_USERNAME": "u", "SASL_PASSWORD": "p",
+}  # fmt: skip
 
 
 def from_env(**variables: str) -> Settings:
@@ -345,7 +348,8 @@ def test_librdkafka_takes_what_passes_through(tmp_path: Path) -> None:
 def test_secret_from_a_file_needs_no_variable(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(f"{SECRET}\n", "utf-8")
-    given = {"KAFKA__LIBRDKAFKA__SECURITY_PROTOCOL": "sasl_ssl", "KAFKA__LIBRDKAFKA_FILES__SASL_PASSWORD": str(file)}
+    login = {f"KAFKA__LIBRDKAFKA__{name}": value for name, value in LOGIN.items() if name != "SASL_PASSWORD"}
+    given = {**login, "KAFKA__LIBRDKAFKA_FILES__SASL_PASSWORD": str(file)}
     settings = from_env(**given)
     assert settings.kafka.librdkafka_plain()["sasl.password"] == SECRET
     assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json() + str(settings.model_dump())
@@ -375,8 +379,8 @@ def test_only_secrets_come_from_files() -> None:
     ],
 )  # fmt: skip
 def test_secrets_are_masked_wherever_settings_are_shown(name: str) -> None:
-    given = {"KAFKA__LIBRDKAFKA__SECURITY_PROTOCOL": "SASL_SSL", f"KAFKA__LIBRDKAFKA__{name}": SECRET}
-    settings = from_env(**given)
+    given = {**LOGIN, "SSL_CERTIFICATE_LOCATION": "/c", "SSL_KEY_LOCATION": "/k", name: SECRET}
+    settings = from_env(**{f"KAFKA__LIBRDKAFKA__{name}": value for name, value in given.items()})
     shown = repr(settings) + str(settings) + settings.model_dump_json() + str(settings.model_dump())
     assert SECRET not in shown
     assert "SASL_SSL" in shown

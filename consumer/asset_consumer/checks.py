@@ -38,13 +38,17 @@ def check_all(settings: Settings) -> Iterator[Finding]:
 
 def _http(settings: Settings) -> Iterator[Finding]:
     from asset_consumer.serve import load_api_keys  # noqa: PLC0415 # slow: it brings Dagster and Starlette
+    from asset_consumer.server_tls import server_tls  # noqa: PLC0415 # see above
 
     try:
         keys = load_api_keys(settings)
+        tls = server_tls(settings.http, "http")
     except SettingsError as error:
         yield from (Finding("http", "refused", problem) for problem in error.problems)
         return
     access = "with API keys" if keys else "for anybody who can reach it"
+    if tls is not None:
+        access += ", by TLS" if settings.http.tls_client_ca_file is None else ", by TLS with client certificates"
     yield Finding("http", "ok", f"{settings.http.host}:{settings.http.port}, {access}")
 
 

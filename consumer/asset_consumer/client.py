@@ -160,7 +160,7 @@ def consumer_config(
     group_id: str,
     group_protocol: GroupProtocol = "classic",
     client_id: str = "asset-bridge",
-    passthrough: Mapping[str, str] | None = None,
+    passthrough: Mapping[str, Any] | None = None,
 ) -> Config:
     """Configure the consumer: it commits nothing by itself, and decides nothing about offsets."""
     group = {"group.id": group_id, **_GROUP_OURS[group_protocol]}
@@ -170,7 +170,7 @@ def consumer_config(
 
 
 def producer_config(
-    *, bootstrap_servers: str, client_id: str = "asset-bridge", passthrough: Mapping[str, str] | None = None
+    *, bootstrap_servers: str, client_id: str = "asset-bridge", passthrough: Mapping[str, Any] | None = None
 ) -> Config:
     """Configure the dead-letter producer: every letter is acknowledged by all in-sync replicas, and written once."""
     ours = {**_common(bootstrap_servers, client_id), **_PRODUCER_OURS}
@@ -178,7 +178,7 @@ def producer_config(
 
 
 def admin_config(
-    *, bootstrap_servers: str, client_id: str = "asset-bridge", passthrough: Mapping[str, str] | None = None
+    *, bootstrap_servers: str, client_id: str = "asset-bridge", passthrough: Mapping[str, Any] | None = None
 ) -> Config:
     """Configure the client that asks about topics; it creates none by asking."""
     ours = {**_common(bootstrap_servers, client_id), "allow.auto.create.topics": False}
@@ -190,7 +190,7 @@ def _common(bootstrap_servers: str, client_id: str) -> Config:
 
 
 def _layers(
-    defaults: Config, passthrough: Mapping[str, str] | None, ours: Config, *, foreign: frozenset[str]
+    defaults: Config, passthrough: Mapping[str, Any] | None, ours: Config, *, foreign: frozenset[str]
 ) -> Config:
     """Defaults under what the operator passes through, under what the promises rest on."""
     given = {ALIASES.get(name, name): value for name, value in (passthrough or {}).items()}

@@ -16,6 +16,7 @@ from asset_consumer.in_band import is_unsupported
 from asset_consumer.loop import ConsumerLoop
 from asset_consumer.options import ConsumerOptions
 from asset_consumer.registry_client import open_schema_registry
+from asset_consumer.renewal import UntilRenewed
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.settle import Road
 from asset_consumer.span_export import open_tracing
@@ -82,20 +83,20 @@ def run_consumer(
     reporting, workspace = opened
     health.note("recorder", recorder_facts(reporting.recorder))
     with open_schema_registry(settings) as frames:
-        options = consumer_options(settings)
-        pauses = PauseStore(workspace.instance)
-        road = Road(options, reporting, dead_letter_producer(settings), DeadLetterBudget(), frames, pauses.read)
-        loop = ConsumerLoop(kafka_config(settings), road, health)
+        options, budget, pauses = consumer_options(settings), DeadLetterBudget(), PauseStore(workspace.instance)
+        until = UntilRenewed(stop, settings)
         health.set("started", ok=True)
         threading.Thread(target=_say_ready, args=(settings, health, stop, ready), daemon=True).start()
-        try:
-            loop.run(stop)
-        except KafkaException as error:
-            if settings.kafka.group_protocol == "consumer" and is_unsupported(error.args[0]):
-                raise SettingsError([_NO_SUCH_PROTOCOL]) from error
-            raise
-        finally:
-            road.dead_letters.close(1.0)
+        while not stop.is_set():
+            road = Road(options, reporting, dead_letter_producer(until.take_up()), budget, frames, pauses.read)
+            try:
+                ConsumerLoop(kafka_config(until.settings), road, health).run(until)
+            except KafkaException as error:
+                if settings.kafka.group_protocol == "consumer" and is_unsupported(error.args[0]):
+                    raise SettingsError([_NO_SUCH_PROTOCOL]) from error
+                raise
+            finally:
+                road.dead_letters.close(1.0)
 
 
 def consumer_options(settings: Settings) -> ConsumerOptions:

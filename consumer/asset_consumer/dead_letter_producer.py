@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from asset_consumer.dead_letter import SHRINK_STEPS, DeadLetter, Reason, dead_letter, shrink
+from asset_consumer.kafka_clients import Producer
 from asset_consumer.record import Record
 
 TOO_LARGE: Final = "dlq.too_large"

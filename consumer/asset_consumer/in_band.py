@@ -25,6 +25,11 @@ LOOK_S = 1.0
 
 _UNSUPPORTED = (KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE)  # noqa: SLF001 # the client's public codes are named so
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 # see above
+_REFUSED = {
+    KafkaError._AUTHENTICATION,  # noqa: SLF001 # see above
+    KafkaError._SSL,  # noqa: SLF001 # see above
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
 _TOPIC_TROUBLE = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -46,7 +51,7 @@ class BrokerWatch:
         """Take an error from the client's background threads; called within `poll`, so it must not raise."""
         if is_fatal(error):
             self._fatal = error
-        elif error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 # see above
+        elif error.code() in _REFUSED:
             self.trouble("", error)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and "" not in self.troubles:  # noqa: SLF001 # see above
             self.trouble("", error)  # it follows on a refused login too, and says less
@@ -125,6 +130,8 @@ def handle_error(error: KafkaError, topic: str | None, lane: Lane | None, broker
         happenings.client_said(error, lane.name)
     elif error.code() in _TOPIC_TROUBLE:
         brokers.trouble(topic or "", error)
+    elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        brokers.trouble("", error)
     else:
         # _MAX_POLL_EXCEEDED too: the group has given our partitions away, on_lost follows within the next poll.
         happenings.client_said(error, topic or "")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from asset_consumer.kafka_clients import Producer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

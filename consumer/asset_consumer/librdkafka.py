@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
 
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 PropertyValue: TypeAlias = str | SecretStr
 """A property's value; a secret's stays masked in every repr, str and dump."""
+
+
+class FromFile(str):
+    """A secret that knows its file, so that a client can follow it there; as a string it shows itself as any does."""
+
+    path: Path
+
+    __slots__ = ("path",)
+
+    def __new__(cls, path: Path) -> Self:
+        """Read it, without the line end an editor leaves; raises as `Path.read_text` does."""
+        text = super().__new__(cls, path.read_text("utf-8").strip())
+        text.path = path
+        return text
+
+    def again(self) -> FromFile:
+        """What the file says now."""
+        return FromFile(self.path)
+
 
 GroupProtocol: TypeAlias = Literal["classic", "consumer"]
 """Who divides the partitions of a group: one of its members, or the brokers (KIP-848)."""
@@ -122,7 +142,7 @@ def check_together(
 ) -> None:
     """Refuse combinations that librdkafka accepts in silence and that then do something else than they say.
 
-    `files` holds the properties whose value comes from a file.
+    `files` holds the properties whose value comes from a file. How the brokers are reached is `kafka_security`'s.
     """
     given = plain(properties)
     protocol = given.get("security.protocol", "plaintext").lower()

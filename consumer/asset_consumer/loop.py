@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import KafkaException
 
 from asset_consumer import happenings
 from asset_consumer.assignment import Assignment
@@ -22,6 +22,7 @@ from asset_consumer.commits import Commits, commit_metadata
 from asset_consumer.holds import hold_or_release
 from asset_consumer.in_band import BrokerWatch
 from asset_consumer.intake import Intake
+from asset_consumer.kafka_clients import Consumer
 from asset_consumer.lane import Lane, share_out
 from asset_consumer.lane_metrics import LaneMetrics
 from asset_consumer.log_ends import LogEnds

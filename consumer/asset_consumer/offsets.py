@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from asset_consumer.commits import LEDGER_MARK, OUR_MARK
 from asset_consumer.consume import kafka_config
+from asset_consumer.kafka_clients import Consumer
+from asset_consumer.missing_right import named
 from asset_consumer.positions import in_ledger
 from asset_consumer.topic_ids import TopicIds
 from asset_reporting.recorder import GroupId, Positions
@@ -111,16 +113,23 @@ def _client(settings: Settings) -> Generator[Consumer]:
     try:
         yield consumer
     except KafkaException as error:
-        raise OffsetsError(_reason(error.args[0], settings)) from error
+        raise OffsetsError(_reason(_said_meanwhile(consumer) or error.args[0], settings)) from error
     finally:
         consumer.close()
+
+
+def _said_meanwhile(consumer: Consumer) -> KafkaError | None:
+    """A refusal of the group, where the question itself has waited for a coordinator until its time was over."""
+    message = consumer.poll(0)
+    error = message.error() if message is not None else None
+    return error if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED else None
 
 
 def _reason(error: KafkaError, settings: Settings) -> str:
     if error.code() == KafkaError.UNKNOWN_MEMBER_ID:
         text = f"the group {settings.kafka.group_id} has members, and Kafka refuses a reset until they are gone"
         return f"{text}: stop its consumers first ({error.name()})"
-    return f"Kafka cannot be asked: {error.name()}"
+    return f"Kafka cannot be asked: {named(error.name(), 'READ', f'the group {settings.kafka.group_id}')}"
 
 
 def _group(consumer: Consumer, settings: Settings) -> GroupId:
@@ -136,7 +145,9 @@ def _offsets(
     for topic in settings.kafka.topics:
         found = consumer.list_topics(topic.name, timeout=timeout).topics[topic.name]
         if found.error is not None:
-            raise OffsetsError(f"the topic {topic.name} cannot be looked at: {found.error.name()}")
+            raise OffsetsError(
+                f"the topic {topic.name} cannot be looked at: {named(found.error.name(), 'READ', topic.name)}"
+            )
         asked = [TopicPartition(topic.name, partition) for partition in sorted(found.partitions)]
         for answer in consumer.committed(asked, timeout=timeout):
             low, high = consumer.get_watermark_offsets(TopicPartition(answer.topic, answer.partition), timeout=timeout)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asset_consumer.missing_right import named
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -25,8 +27,12 @@ def show_readiness(
         "partitions",
         (f"{x.name}: {x.stopped or (x.hold.reason if x.hold else '')}" for x in lanes if x.stopped or x.hold),
     )
-    _set_joined(health, "dead_letters", (f"{topic}: {why}" for topic, why in unusable.items()))
-    _set_joined(health, "broker", (f"{topic or 'brokers'}: {name}" for topic, name in brokers.troubles.items()))
+    _set_joined(health, "dead_letters", (f"{topic}: {named(why, 'WRITE', 'it')}" for topic, why in unusable.items()))
+    troubles = brokers.troubles.items()
+    named_troubles = (
+        f"{topic or 'brokers'}: {named(name, 'READ', 'it' if topic else 'group')}" for topic, name in troubles
+    )
+    _set_joined(health, "broker", named_troubles)
     health.note("assigned", len(lanes))
 
 

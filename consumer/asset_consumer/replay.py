@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from asset_consumer.letter_sender import Answer
+from asset_consumer.missing_right import named
 from asset_consumer.replay_plan import Step
 from asset_reporting.letter_fates import Fate, LetterFatesError
 
@@ -160,7 +161,8 @@ def _outcome(step: Step, answer: Answer) -> Outcome:
     if answer.place is not None:
         result: Result = "replayed" if step.action == "replay" else "parked"
         return Outcome(step.letter, result, answer.place, step.code, step.why, step.patched)
+    error = named(answer.error or "", "WRITE", step.outgoing.topic if step.outgoing else "it")
     if answer.unsure:
-        why = f"It may have been sent: {answer.error}. It can be sent again in five minutes."
+        why = f"It may have been sent: {error}. It can be sent again in five minutes."
         return Outcome(step.letter, "unsure", None, "kafka.unsure", why)
-    return Outcome(step.letter, "failed", None, "kafka.refused", f"Kafka refuses it: {answer.error}.")
+    return Outcome(step.letter, "failed", None, "kafka.refused", f"Kafka refuses it: {error}.")

@@ -9,6 +9,7 @@ from asset_consumer.dead_letter_headers import PREFIX, redrive_mark
 from asset_consumer.letter_patch import PatchError
 from asset_consumer.letter_sender import ANY_PARTITION, Outgoing
 from asset_consumer.letter_topics import is_parking, parking_topic
+from asset_consumer.missing_right import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ class ReplayPlan:
             return _left(letter, "parking.is_input", f"{topic} is read as input: a parked letter would come back.")
         found = self._partitions(topic)
         if isinstance(found, str):
-            return _left(letter, "parking.unusable", f"{topic} cannot be written to: {found}.")
+            return _left(letter, "parking.unusable", f"{topic} cannot be written to: {named(found, 'WRITE', 'it')}.")
         partition = letter.partition if letter.partition < found else ANY_PARTITION
         outgoing = Outgoing(topic, partition, letter.record.key, letter.record.value, letter.headers)
         return Step(letter, "park", outgoing, code, why)
@@ -131,7 +132,7 @@ class ReplayPlan:
     def _partition(self, topic: str, partition: int) -> int | str:
         found = self._partitions(topic)
         if isinstance(found, str):
-            return f"{topic} cannot be written to: {found}."
+            return f"{topic} cannot be written to: {named(found, 'WRITE', 'it')}."
         if self._options.repartition:
             return ANY_PARTITION
         if partition >= found:

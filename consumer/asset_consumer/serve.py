@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from typing import TYPE_CHECKING
 
+from asset_consumer.addresses import is_loopback
 from asset_consumer.asyncapi import asyncapi
 from asset_consumer.dagster_instance import open_reporting
+from asset_consumer.server_tls import server_tls
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
@@ -53,7 +54,8 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
             with open_tracing(settings), open_reporting(settings, stop) as (reporting, workspace):
                 waiting.stop(1.0)
                 server = start_http(settings, reporting, workspace, api_keys, health)
-                ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+                scheme = "https" if settings.http.tls_cert_file else "http"
+                ready(f"{scheme}://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
                 _until_stopped(server, stop)
         except Stopped:
             pass
@@ -84,7 +86,7 @@ def _without_storage(settings: Settings, api_keys: ApiKeys | None, health: Healt
         probes=settings.http.management_port is None,
         asyncapi=asyncapi(settings.kafka),
     )
-    server = HttpServer(app, settings.http.host, settings.http.port)
+    server = HttpServer(app, settings.http.host, settings.http.port, server_tls(settings.http, "http"))
     server.start()
     return server
 
@@ -119,7 +121,7 @@ def start_http(
         lineage=settings.lineage.rules_of(),
         asyncapi=asyncapi(settings.kafka),
     )
-    server = HttpServer(app, settings.http.host, settings.http.port)
+    server = HttpServer(app, settings.http.host, settings.http.port, server_tls(settings.http, "http"))
     server.start()
     return server
 
@@ -148,11 +150,3 @@ def load_api_keys(settings: Settings) -> ApiKeys | None:
         )
         raise SettingsError([problem])
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

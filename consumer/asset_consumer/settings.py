@@ -16,6 +16,7 @@ from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_fields import MIB, Bytes, Name, Port, Seconds, Section, TargetMode
 from asset_consumer.settings_kafka import KafkaSettings, TopicSettings
 from asset_consumer.settings_lineage import LineageSettings, NamingRuleSettings
+from asset_consumer.settings_tls import TlsSettings
 from asset_consumer.settings_tracing import TracingSettings
 from asset_events import UnknownFields
 
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class HttpSettings(Section):
+class HttpSettings(TlsSettings):
     """Where `serve` listens, and to whom."""
 
     host: Name = "127.0.0.1"
@@ -53,6 +54,14 @@ class HttpSettings(Section):
     """Whether anybody may report beyond loopback without a key."""
     max_batch_bytes: Bytes = 16 * MIB
     """Largest request of many events (`/report_asset_events`), in bytes."""
+
+    @field_validator("management_port")
+    @classmethod
+    def _probes_have_no_certificate(cls, port: int | None, info: ValidationInfo) -> int | None:
+        if port is None and info.data.get("tls_client_ca_file") is not None:
+            text = "is needed with tls_client_ca_file: a probe has no certificate, and is answered there without TLS"
+            raise PydanticCustomError("management", text)
+        return port
 
 
 class ManagementSettings(Section):

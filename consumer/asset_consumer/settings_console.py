@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from asset_consumer.settings_fields import Name, Port, Section
+from asset_consumer.settings_fields import Name, Port
+from asset_consumer.settings_tls import TlsSettings
 
 
 def _check_address(text: str) -> str:
@@ -30,7 +31,7 @@ Address: TypeAlias = Annotated[Name, AfterValidator(_check_address)]
 """Where something is served: scheme, host, port, and perhaps a path."""
 
 
-class ConsoleSettings(Section):
+class ConsoleSettings(TlsSettings):
     """Where `console` listens, whom it shows what, and whom it asks."""
 
     host: Name = "127.0.0.1"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from asset_consumer.kafka_security import check_security
 from asset_consumer.librdkafka import (
     GroupProtocol,
     PropertyValue,
@@ -18,6 +19,7 @@ from asset_consumer.librdkafka import (
     mask_secret,
     plain,
 )
+from asset_consumer.msk_iam import IAM_PROPERTIES, check_iam, iam_tokens
 from asset_consumer.settings_fields import Name, Seconds, Section, TopicName, check_topic_name
 from asset_consumer.settings_registry import SchemaRegistrySettings
 from asset_events import EventType
@@ -91,6 +93,11 @@ class KafkaSettings(Section):
     """Seconds that one question about topics or offsets may take."""
     shutdown_deadline_s: Seconds = 20
     """Seconds from SIGTERM to exit, brokers there or not."""
+    allow_insecure: bool = False
+    """Whether what TLS or a login should protect may go unprotected: certificates that nobody checks, a password or
+    token that can be read on its way, a token that nobody has signed."""
+    msk_iam_region: Name | None = None
+    """AWS region of an MSK cluster: log in to it by IAM, as AWS's usual sources say as whom. Needs the extra `msk`."""
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     """Where the schemas of framed values are."""
     librdkafka: dict[Property, Annotated[PropertyValue, BeforeValidator(as_text)]] = Field(default_factory=dict)
@@ -134,13 +141,25 @@ class KafkaSettings(Section):
     @classmethod
     def _fit_together(cls, files: dict[str, Path], info: ValidationInfo) -> dict[str, Path]:
         properties: dict[str, PropertyValue] = info.data.get("librdkafka", {})
+        iam = info.data.get("msk_iam_region") is not None
+        if iam:
+            check_iam({*properties, *files})
+            properties = {**properties, **IAM_PROPERTIES}
         check_together(properties, files, group_protocol=info.data.get("group_protocol", "classic"))
+        brokers, insecure = info.data.get("bootstrap_servers"), bool(info.data.get("allow_insecure"))
+        check_security(plain(properties), files, brokers=brokers, allow_insecure=insecure, iam=iam)
         return files
 
     def dead_letter_topic_of(self, topic: str) -> str:
         """The dead-letter topic for records of this input topic."""
         return self.dead_letter_topic.replace("{topic}", topic)
 
-    def librdkafka_plain(self) -> dict[str, str]:
-        """The passed-through properties with their secrets: for a Kafka client's eyes only."""
-        return plain(self.librdkafka)
+    def librdkafka_plain(self) -> dict[str, Any]:
+        """The passed-through properties with their secrets: for a Kafka client's eyes only.
+
+        Raises:
+            SettingsError: They need an extra that is not installed.
+        """
+        if self.msk_iam_region is None:
+            return {**plain(self.librdkafka)}
+        return {**plain(self.librdkafka), **IAM_PROPERTIES, "oauth_cb": iam_tokens(self.msk_iam_region)}

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource, InitSettingsSource
 
-from asset_consumer.librdkafka import property_name
+from asset_consumer.librdkafka import FromFile, property_name
 from asset_consumer.settings import Settings
 from asset_consumer.settings_names import (
     API_KEY_VARIABLE,
@@ -103,7 +103,7 @@ def _contents(files: Mapping[str, Path], written: Written, problems: list[str]) 
     for name, path in files.items():
         setting = written.name_of(("kafka", "librdkafka_files", name))
         try:
-            content = path.read_text("utf-8").strip()
+            content = FromFile(path)
         except OSError as error:
             problems.append(f"{setting}: the file cannot be read: {error.strerror}.")
         except UnicodeDecodeError:

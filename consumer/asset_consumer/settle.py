@@ -14,6 +14,7 @@ from asset_consumer import happenings, record_span
 from asset_consumer.classify import classify, reason_of
 from asset_consumer.framed import RegistryUnavailableError
 from asset_consumer.lane import Item, Lane
+from asset_consumer.missing_right import named
 from asset_consumer.redriven import once
 from asset_events import ErrorDetail
 from asset_reporting import tracing
@@ -147,7 +148,7 @@ def _write_dead_letters(road: Road, work: Work, settlement: Settlement) -> None:
         item.done = failure is None
         if failure is not None:
             happenings.dead_letter_refused(lane.topic, failure)
-            settlement.stop_at(lane, item, failure)
+            settlement.stop_at(lane, item, named(failure, "WRITE", topics[lane.topic]))
     written = [item for _, item, _ in letters if item.done]
     if began_ns:
         record_span.sent(written, topics, began_ns)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
 
 from asset_consumer.backoff import held
 from asset_consumer.client import admin_config, consumer_config, producer_config
+from asset_consumer.kafka_clients import AdminClient, Consumer, Producer
+from asset_consumer.kafka_trouble import why_refused
+from asset_consumer.msk_iam import TokenError
+from asset_consumer.rights import right_problems
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_consumer.topics import BrokersUnavailableError, Problem, describe, problems
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("asset_bridge.consumer")
 
-_LOGIN_REFUSED = "they refuse the login (_AUTHENTICATION): look at the sasl properties under kafka.librdkafka"
-
 
 def topic_problems(settings: Settings) -> list[Problem]:
     """Ask the brokers about every input topic and its dead-letter topic.
@@ -32,6 +33,7 @@ def topic_problems(settings: Settings) -> list[Problem]:
         BrokersUnavailableError: Nothing is known now; asking again may help.
     """
     kafka = settings.kafka
+    _ask_for_a_token(settings)
     check_clients(settings)
     config = admin_config(
         bootstrap_servers=kafka.bootstrap_servers or "",
@@ -45,10 +47,23 @@ def topic_problems(settings: Settings) -> list[Problem]:
     try:
         facts = describe(admin, [name for pair in pairs for name in pair], kafka.admin_timeout_s)
     except BrokersUnavailableError:
-        if any(error.code() == KafkaError._AUTHENTICATION for error in heard):  # noqa: SLF001 # the client's public codes are named so
-            raise BrokersUnavailableError(_LOGIN_REFUSED) from None
+        if (why := why_refused(heard, config)) is not None:
+            raise BrokersUnavailableError(why) from None
         raise
-    return problems([(facts[source], facts[dead]) for source, dead in pairs])
+    found = problems([(facts[source], facts[dead]) for source, dead in pairs])
+    there = {name for name, fact in facts.items() if fact.error is None}
+    inputs, letters = ({name for name in names if name in there} for names in zip(*pairs, strict=True))
+    return [*right_problems(admin, inputs, letters, kafka.group_id, kafka.admin_timeout_s), *found]
+
+
+def _ask_for_a_token(settings: Settings) -> None:
+    """Know of missing credentials by their own words: a client that is made without a token says how long it waited."""
+    tokens = settings.kafka.librdkafka_plain().get("oauth_cb")
+    if tokens is not None:
+        try:
+            tokens("")
+        except TokenError as error:
+            raise BrokersUnavailableError(str(error)) from None
 
 
 def check_clients(settings: Settings) -> None:

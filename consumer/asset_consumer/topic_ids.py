@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from asset_consumer.client import CONSUMER_ONLY
+from asset_consumer.kafka_clients import AdminClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from asset_consumer.consume import kafka_config
+from asset_consumer.kafka_clients import Consumer
+from asset_consumer.missing_right import named
 from asset_consumer.record import Record
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def _extents(
     for topic in topics:
         found = consumer.list_topics(topic, timeout=timeout).topics[topic]
         if found.error is not None:
-            raise TopicReaderError(f"the topic {topic} cannot be looked at: {found.error.name()}")
+            raise TopicReaderError(f"the topic {topic} cannot be looked at: {named(found.error.name(), 'READ', topic)}")
         for partition in sorted(found.partitions):
             place = TopicPartition(topic, partition)
             low, high = consumer.get_watermark_offsets(place, timeout=timeout)
@@ -147,8 +149,10 @@ def _records(consumer: Consumer, settings: Settings, ends: Ends) -> Iterator[Rec
 def _take(message: Message, ends: Ends) -> Iterator[Record]:
     """The record of a message, if it lies before the end; a partition that has come to its end is done with."""
     place, offset, error = (message.topic() or "", message.partition() or 0), message.offset(), message.error()
+    if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return  # nobody needs a right on a group that is never joined
     if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the public name of a code
-        raise KafkaException(error)
+        raise TopicReaderError(f"{place[0]} cannot be read: {named(error.name(), 'READ', place[0])}")
     if offset is None or place not in ends:
         return
     if error is None and offset < ends[place]:

@@ -74,12 +74,12 @@ def problems(pairs: Sequence[tuple[TopicFacts, TopicFacts]]) -> list[Problem]:
 
 def _pair_problems(source: TopicFacts, dead: TopicFacts, inputs: set[str]) -> Iterable[Problem]:
     if source.error is not None:
-        yield _unusable("input", source, "kafka.topics", "READ and DESCRIBE")
+        yield _unusable("input", source, "kafka.topics", "READ")
     if dead.name in inputs:
         text = f"The dead-letter topic {dead.name} is also read as input: every dead letter would fail again, for ever."
         yield Problem("dead_letter.is_input", f"{text} Name another one in kafka.dead_letter_topic.")
     if dead.error is not None:
-        yield _unusable("dead_letter", dead, "kafka.dead_letter_topic", "WRITE and DESCRIBE")
+        yield _unusable("dead_letter", dead, "kafka.dead_letter_topic", "WRITE")
     if "compact" in (dead.cleanup_policy or ""):
         text = f"The dead-letter topic {dead.name} is compacted: letters that share a key would erase each other."
         yield Problem("dead_letter.compacted", f"{text} Set its cleanup.policy to delete.")
@@ -89,6 +89,8 @@ def _pair_problems(source: TopicFacts, dead: TopicFacts, inputs: set[str]) -> It
         if topic.unverified is not None:
             text = f"The configuration of {topic.name} could not be read ({topic.unverified}):"
             text += " cleanup policy, size limit and retention were not checked."
+            if topic.unverified == "TOPIC_AUTHORIZATION_FAILED":
+                text += " That needs DESCRIBE_CONFIGS on it."
             yield Problem("topic.not_verified", text, refuses=False)
 
 

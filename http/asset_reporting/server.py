@@ -16,6 +16,8 @@ from asset_reporting.slow_clients import PatientProtocol
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from asset_reporting.tls import RenewedTls
+
 MAX_CONNECTIONS = 512
 """Open connections, and running requests: beyond it uvicorn answers 503, so it bounds the memory bodies can take."""
 
@@ -39,11 +41,11 @@ class HttpServerError(Exception):
 class HttpServer:
     """One listening HTTP server; signals stay with the main thread, which stops it."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        """Serve `app` on `host` and `port`; port 0 takes a free one, told by `port` once started."""
+    def __init__(self, app: ASGIApp, host: str, port: int, tls: RenewedTls | None = None) -> None:
+        """Serve `app` on `host` and `port`; port 0 takes a free one, told by `port` once started. `tls`: by HTTPS."""
         self.port = port
         self._host = host
-        self._server = _Server(_config(app, host, port))
+        self._server = _Server(_config(app, host, port), tls)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -91,11 +93,14 @@ class HttpServer:
 class _Server(uvicorn.Server):
     """uvicorn's server, which also says when its start-up has come to an end, good or bad."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, tls: RenewedTls | None) -> None:
         super().__init__(config)
         self.decided = threading.Event()
+        self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._tls is not None:
+            self.config.ssl = self._tls.context  # uvicorn would make its own, of files that it reads once
         await super().startup(sockets=sockets)
         self.decided.set()
 

@@ -38,6 +38,7 @@ def test_schema_is_a_schema_and_knows_every_setting_that_a_release_may_give() ->
     known = set(_paths(schema()["properties"]["config"]["properties"]))
     by_the_chart = {
         ("http", "host"), ("http", "port"), ("http", "management_port"), ("http", "api_keys_file"),
+        ("http", "tls_cert_file"), ("http", "tls_key_file"), ("http", "tls_client_ca_file"),
         ("management", "host"), ("management", "port"), ("targets", "workspace"), ("kafka", "librdkafka_files"),
         ("kafka", "schema_registry", "password"),
         *(path for path in setting_paths() if path[0] == "console"),

@@ -53,7 +53,18 @@ KEYS = dict.fromkeys(
     ["api-keys", "password", "postgresql-password", "user", "u", "secret", "ca.crt", "tls.crt", "tls.key", "user.crt",
      "user.key"], "a secret of sixteen characters at least",
 )  # fmt: skip
-SECRETS = ["keys", "pg", "dagster-postgresql-secret", "bridge-user", "cluster-cluster-ca-cert", "client", "s", "oidc"]
+SECRETS = [
+    "keys",
+    "pg",
+    "dagster-postgresql-secret",
+    "bridge-user",
+    "cluster-cluster-ca-cert",
+    "client",
+    "s",
+    "oidc",
+    "https",
+    "clients",
+]
 CONFIG_MAPS = {
     "dagster-instance": {"dagster.yaml": yaml.safe_dump(INLINE_DAGSTER), "other.yaml": yaml.safe_dump(INLINE_DAGSTER)},
     "dagster-workspace-yaml": {"workspace.yaml": "load_from: []"},

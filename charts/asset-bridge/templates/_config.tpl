@@ -16,6 +16,15 @@
 {{- if .root.Values.http.auth.existingSecret -}}
 {{- $_ := set $http "api_keys_file" "/etc/asset-bridge/api-keys/keys" -}}
 {{- end -}}
+{{- with .root.Values.http.tls -}}
+{{- if .existingSecret -}}
+{{- $_ := set $http "tls_cert_file" "/etc/asset-bridge/http-tls/tls.crt" -}}
+{{- $_ := set $http "tls_key_file" "/etc/asset-bridge/http-tls/tls.key" -}}
+{{- if .clientCa.existingSecret -}}
+{{- $_ := set $http "tls_client_ca_file" "/etc/asset-bridge/http-tls/client-ca.crt" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $_ := set $config "http" $http -}}
 {{- $_ := unset $config "kafka" -}}
 {{- $_ := set $config "management" (dict "host" .root.Values.bindAddress) -}}

@@ -55,6 +55,9 @@
 {{- if and (eq .component "http") .root.Values.http.auth.existingSecret }}
 - {name: api-keys, mountPath: /etc/asset-bridge/api-keys, readOnly: true}
 {{- end }}
+{{- if and (eq .component "http") .root.Values.http.tls.existingSecret }}
+- {name: http-tls, mountPath: /etc/asset-bridge/http-tls, readOnly: true}
+{{- end }}
 {{- with (index .root.Values .component).extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -100,6 +103,27 @@
     defaultMode: 0440
     items:
       - {key: {{ .key | quote }}, path: keys}
+{{- end }}
+{{- end }}
+{{- with .root.Values.http.tls }}
+{{- if .existingSecret }}
+- name: http-tls
+  projected:
+    defaultMode: 0440
+    sources:
+      - secret:
+          name: {{ .existingSecret }}
+          items:
+            - {key: {{ .certKey | quote }}, path: tls.crt}
+            - {key: {{ .keyKey | quote }}, path: tls.key}
+      {{- with .clientCa }}
+      {{- if .existingSecret }}
+      - secret:
+          name: {{ .existingSecret }}
+          items:
+            - {key: {{ .key | quote }}, path: client-ca.crt}
+      {{- end }}
+      {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -40,6 +40,9 @@
 {{- fail "http.auth.existingSecret is needed where the cluster's outside can post (http.ingress.enabled, http.service.type): config.http.allow_anonymous=true would let anybody report." -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.http.tls.clientCa.existingSecret (not .Values.http.tls.existingSecret) -}}
+{{- fail "http.tls.existingSecret is needed with http.tls.clientCa.existingSecret: it would be ignored, and anybody could connect." -}}
+{{- end -}}
 {{- $topics := (include "asset-bridge.topics" . | fromYaml).names -}}
 {{- if .Values.consumer.enabled -}}
 {{- if ne (len $topics) (len (uniq $topics)) -}}
@@ -56,6 +59,9 @@
 {{- end -}}
 {{- if and $kafka.sasl.mechanism (not $kafka.sasl.username) (not $kafka.sasl.usernameKey) -}}
 {{- fail "kafka.sasl.username or kafka.sasl.usernameKey is needed with kafka.sasl.mechanism." -}}
+{{- end -}}
+{{- if and (eq $kafka.sasl.mechanism "PLAIN") (not $kafka.tls.enabled) (not (dig "kafka" "allow_insecure" false .Values.config)) -}}
+{{- fail "kafka.tls.enabled is needed with kafka.sasl.mechanism=PLAIN: the password would go readable over the network; or set config.kafka.allow_insecure=true." -}}
 {{- end -}}
 {{- if and $kafka.sasl.username $kafka.sasl.usernameKey -}}
 {{- fail "kafka.sasl.username and kafka.sasl.usernameKey exclude each other." -}}

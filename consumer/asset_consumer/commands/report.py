@@ -17,6 +17,8 @@ from asset_consumer.one_line import one_line
 
 Result: TypeAlias = Reported | Delivered | EventRefusedError | NotReportedError
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 _HELP = """Report an event about ASSET_KEY (components separated by `/`, or a JSON list), or the events of a file.
 
     \b
@@ -49,7 +51,12 @@ _HELP = """Report an event about ASSET_KEY (components separated by `/`, or a JS
 @click.option("--severity", type=click.Choice(["ERROR", "WARN", "INFO"], case_sensitive=False))
 @click.option("--event-time", help="When it happened: RFC 3339 with an offset; left out: now.")
 @click.option("--idempotency-key", help="Your own name for the event: the same is recorded once.")
-@click.option("--api-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--api-key-file", type=_FILE)
+@click.option("--ca-file", type=_FILE, help="Authorities that vouch for the server of an https URL.")
+@click.option(
+    "--cert-file", type=_FILE, help="Our certificate, where the server wants one; its key in the same file, or:"
+)
+@click.option("--key-file", type=_FILE, help="Its private key, without a passphrase; else in the same file.")
 @click.option(
     "--deadline",
     "deadline_s",
@@ -69,6 +76,9 @@ def report(  # noqa: PLR0913 # one for each option
     topic: str | None,
     file: str | None,
     api_key_file: Path | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
     deadline_s: float,
     as_json: bool,
     config: Path | None,
@@ -83,7 +93,7 @@ def report(  # noqa: PLR0913 # one for each option
         if kind is None or asset_key is None:
             raise click.UsageError("Say what happened to which asset, or give --file.")
         events = [one_event(kind, asset_key, fields)]
-    with open_reporter(url, kafka, topic, api_key_file, deadline_s, config) as reporter:
+    with open_reporter(url, kafka, topic, api_key_file, (ca_file, cert_file, key_file), deadline_s, config) as reporter:
         sound = [said.event for said in events if not isinstance(said.event, ReportError)]
         told = iter(reporter.report_many(sound))
     results: list[Result] = [said.event if isinstance(said.event, ReportError) else next(told) for said in events]

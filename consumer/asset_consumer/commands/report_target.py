@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import click
 
@@ -15,6 +16,9 @@ from asset_consumer.settings import KafkaSettings
 from asset_consumer.settings_names import API_KEY_VARIABLE
 from asset_consumer.settings_sources import load_settings
 
+TlsFiles: TypeAlias = tuple[Path | None, Path | None, Path | None]
+"""Authorities, our certificate, and its key."""
+
 _BY_THE_DEADLINE: Final = {"message.timeout.ms", "delivery.timeout.ms"}
 
 
@@ -23,6 +27,7 @@ def open_reporter(  # noqa: PLR0913, PLR0917 # the options that say where to
     kafka: str | None,
     topic: str | None,
     api_key_file: Path | None,
+    tls: TlsFiles,
     deadline_s: float,
     config: Path | None,
 ) -> Reporter[Reported] | Reporter[Delivered]:
@@ -31,9 +36,11 @@ def open_reporter(  # noqa: PLR0913, PLR0917 # the options that say where to
         raise click.UsageError("Give either --url, or --kafka and --topic.")
     if url is None and api_key_file is not None:
         raise click.UsageError("An API key is for --url.")
+    if url is None and any(tls):
+        raise click.UsageError("--ca-file, --cert-file and --key-file are for --url; Kafka's are settings.")
     try:
         if url is not None:
-            return _by_http(url, _api_key(api_key_file), deadline_s)
+            return _by_http(url, _api_key(api_key_file), _ssl_context(*tls), deadline_s)
         return _by_kafka(load_settings(config, os.environ).kafka, kafka, topic, deadline_s)
     except ModuleNotFoundError as error:
         extra = {"httpx2": "client", "confluent_kafka": "client-kafka"}.get(str(error.name))
@@ -45,10 +52,12 @@ def open_reporter(  # noqa: PLR0913, PLR0917 # the options that say where to
         raise click.UsageError(str(error)) from error
 
 
-def _by_http(url: str, api_key: str | None, deadline_s: float) -> Reporter[Reported]:
+def _by_http(
+    url: str, api_key: str | None, ssl_context: ssl.SSLContext | None, deadline_s: float
+) -> Reporter[Reported]:
     from asset_client.http import HttpReporter  # noqa: PLC0415 # each by its own extra
 
-    return HttpReporter(url, api_key=api_key, deadline_s=deadline_s)
+    return HttpReporter(url, api_key=api_key, deadline_s=deadline_s, ssl_context=ssl_context)
 
 
 def _by_kafka(settings: KafkaSettings, kafka: str | None, topic: str | None, deadline_s: float) -> Reporter[Delivered]:
@@ -63,6 +72,22 @@ def _by_kafka(settings: KafkaSettings, kafka: str | None, topic: str | None, dea
     from asset_client.kafka import KafkaReporter  # noqa: PLC0415 # each by its own extra
 
     return KafkaReporter(servers, topic=topics[0], librdkafka=properties, deadline_s=deadline_s)
+
+
+def _ssl_context(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """How to know the server, and to be known; None: by the system's authorities, and not."""
+    if key is not None and cert is None:
+        raise click.UsageError("--key-file needs --cert-file.")
+    if ca is None and cert is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if cert is not None:
+            # The password is a function, or OpenSSL would ask for one at the terminal.
+            context.load_cert_chain(cert, key, lambda: b"")
+    except OSError:
+        raise click.UsageError("The files of --ca-file, --cert-file and --key-file cannot be used.") from None
+    return context
 
 
 def _api_key(file: Path | None) -> str | None:

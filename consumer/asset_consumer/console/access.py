@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from asset_consumer.serve import is_loopback
+from asset_consumer.addresses import is_loopback
 from asset_consumer.settings_error import SettingsError
 from asset_reporting.api_key_file import InvalidApiKeysError
 from asset_reporting.api_keys import ApiKeys, Caller

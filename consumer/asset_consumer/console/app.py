@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Route
 
+from asset_consumer.addresses import is_loopback
 from asset_consumer.console.action_pages import acting, apply, preview, preview_page, result_page
 from asset_consumer.console.guard import Guard
 from asset_consumer.console.letter_pages import letter_page, letters_page, value_file
 from asset_consumer.console.pages import events_page, flow_page
 from asset_consumer.console.sign_in import sign_in, sign_in_page, sign_out
 from asset_consumer.console.visits import refused, shown
-from asset_consumer.serve import is_loopback
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from asset_consumer.consume import kafka_config
+from asset_consumer.kafka_clients import Consumer
 from asset_consumer.offsets import PartitionOffsets
 from asset_consumer.topic_ids import TopicIds
 
