@@ -76,6 +76,10 @@ def event(event_type: str, asset: tuple[str, ...]) -> dict[str, Any]:
     return {"event_type": event_type, "asset_key": list(asset), **(CHECK if event_type == "asset_check" else {})}
 
 
+def record(value: dict[str, Any]) -> Record:
+    return Record("t", 0, 0, None, json.dumps(value).encode(), (), None, "NoTimestampType")
+
+
 @dataclass
 class Posted:
     """A client of the application, and what came through to the recorder."""
@@ -177,7 +181,7 @@ def test_an_openlineage_event_is_recorded_whole_or_refused(posted: Posted, key_i
     options = ConsumerOptions(
         {"t": None}, {"t": "t.dlq"}, run_event_topics=frozenset({"t"}), scopes={"t": parse_scopes(SCOPES[key_id])}
     )
-    item = classify(options, Record("t", 0, 0, None, json.dumps(body).encode(), (), None, "NoTimestampType"))
+    item = classify(options, record(body))
     assert (item.reason.errors[0].code if item.reason else "success") == code
 
 
