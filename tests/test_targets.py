@@ -83,19 +83,19 @@ def every(mode: TargetMode) -> TargetModes:
 def test_mode_reject_refuses_what_no_code_location_defines(
     workspace: WorkspaceProcessContext, event: AssetEvent, code: str | None, path: str | None
 ) -> None:
-    (errors,) = WorkspaceTargets(workspace, every("reject")).problems([event])
+    (errors,) = WorkspaceTargets(lambda: workspace, every("reject")).problems([event])
 
     assert [(error.code, error.path) for error in errors] == ([(code, path)] if code else [])
 
 
 def test_an_unknown_asset_is_named_as_documented(workspace: WorkspaceProcessContext) -> None:
-    (errors,) = WorkspaceTargets(workspace, every("reject")).problems([MaterializationEvent(asset_key=UNKNOWN)])
+    (errors,) = WorkspaceTargets(lambda: workspace, every("reject")).problems([MaterializationEvent(asset_key=UNKNOWN)])
 
     assert [error.message for error in errors] == ["Asset key 'invalid/asset' not found"]
 
 
 def test_each_kind_of_target_has_its_own_mode(workspace: WorkspaceProcessContext) -> None:
-    targets = WorkspaceTargets(workspace, TargetModes(assets="accept", checks="reject", partitions="accept"))
+    targets = WorkspaceTargets(lambda: workspace, TargetModes(assets="accept", checks="reject", partitions="accept"))
 
     unknown_asset, unknown_check, unknown_partition = targets.problems(
         [
@@ -113,7 +113,9 @@ def test_mode_warn_accepts_and_names_each_target_once(
     workspace: WorkspaceProcessContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "asset_bridge.targets"):
-        problems = WorkspaceTargets(workspace, every("warn")).problems([MaterializationEvent(asset_key=UNKNOWN)] * 3)
+        problems = WorkspaceTargets(lambda: workspace, every("warn")).problems(
+            [MaterializationEvent(asset_key=UNKNOWN)] * 3
+        )
 
     assert problems == [(), (), ()]
     assert [record.__dict__["asset_key"] for record in caplog.records] == [["invalid", "asset"]]
@@ -124,7 +126,7 @@ def test_nothing_is_refused_while_a_code_location_is_down(
     broken: WorkspaceProcessContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "asset_bridge.targets"):
-        problems = WorkspaceTargets(broken, every("reject")).problems([MaterializationEvent(asset_key=UNKNOWN)])
+        problems = WorkspaceTargets(lambda: broken, every("reject")).problems([MaterializationEvent(asset_key=UNKNOWN)])
 
     assert problems == [()]
     assert [record.__dict__["locations_loaded"] for record in caplog.records] == [False]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import threading
+import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster import DagsterInstance
@@ -17,6 +20,7 @@ from sqlalchemy import event
 from asset_consumer.backoff import held
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
+from asset_reporting.code_locations import CodeLocations
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.pause_store import PauseStore
 from asset_reporting.pauses import PauseError
@@ -25,7 +29,10 @@ from asset_reporting.storage_errors import classify, describe
 from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    from dagster._core.workspace.load_target import WorkspaceLoadTarget
 
     from asset_consumer.settings import Settings
     from asset_reporting.recorder import GroupId, Positions
@@ -35,6 +42,12 @@ _log = logging.getLogger("asset_bridge.storage")
 T = TypeVar("T")
 
 DAY_S = 24 * 3600
+
+LOCATIONS_S = 30.0
+"""How long a start waits for code locations: one that hangs may take Dagster three minutes to give up."""
+
+CLOSE_S = 3.0
+"""How long letting go of code servers may take: one that does not answer keeps Dagster waiting."""
 
 STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
@@ -60,13 +73,44 @@ def open_reporting(
     """
     with _when_available(DagsterInstance.get, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
-        with WorkspaceProcessContext(instance, workspace_target(settings)) as workspace:
-            targets = _targets(settings, workspace)
-            retention_s = settings.storage.idempotency_retention_days * DAY_S
-            reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
-            _say_recorder(reporting)
-            _spare_the_collector()
-            yield reporting, workspace
+        with (
+            WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
+            _targets(settings, instance, stop) as targets,
+        ):
+            yield _reporting(settings, instance, targets, stop), workspace
+
+
+@contextmanager
+def open_ui_reporting(
+    settings: Settings, stop: threading.Event, workspace_files: Sequence[Path], *, version: str, read_only: bool
+) -> Generator[tuple[ReportingContext, WorkspaceProcessContext]]:
+    """Open the instance, a workspace as dagster-webserver has it, and the recorder, which knows its targets by it.
+
+    `version` is dagster-webserver's, `read_only` lets nobody change or report anything.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used, or a workspace file is.
+        Stopped: `stop` was set while waiting.
+    """
+    target = workspace_target(settings, workspace_files)
+    with _when_available(DagsterInstance.get, stop) as instance:
+        _pool_connections(instance, settings.storage.workers)
+        load = partial(WorkspaceProcessContext, instance, target, version=version, read_only=read_only)
+        with _code_locations(load, stop, math.inf) as locations:
+            workspace = locations.current()
+            if workspace is None:
+                raise SettingsError(["the workspace does not load; the log says why"])
+            yield _reporting(settings, instance, _workspace_targets(settings, lambda: workspace), stop), workspace
+
+
+def _reporting(
+    settings: Settings, instance: DagsterInstance, targets: Targets, stop: threading.Event
+) -> ReportingContext:
+    retention_s = settings.storage.idempotency_retention_days * DAY_S
+    reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
+    _say_recorder(reporting)
+    _spare_the_collector()
+    return reporting
 
 
 class StorageAwayError(Exception):
@@ -204,24 +248,63 @@ def _notice_silence(_dialect: object, _record: object, _arguments: object, param
         parameters.setdefault(name, value)
 
 
-def workspace_target(settings: Settings) -> EmptyWorkspaceTarget | WorkspaceFileTarget:
-    """The code locations to look targets up in.
+def workspace_target(settings: Settings, paths: Sequence[Path] = ()) -> WorkspaceLoadTarget:
+    """The code locations of these `workspace.yaml` files, else of that in the settings; none without any.
 
     Raises:
-        SettingsError: The workspace file is not there.
+        SettingsError: A file is not there, or is none that Dagster takes.
     """
-    path = settings.targets.workspace
-    if path is None:
+    where = "--workspace" if paths else "ASSET_BRIDGE_TARGETS__WORKSPACE (targets.workspace)"
+    if not paths and settings.targets.workspace is not None:
+        paths = [settings.targets.workspace]
+    if not paths:
         return EmptyWorkspaceTarget()
-    if not path.is_file():
-        raise SettingsError(["ASSET_BRIDGE_TARGETS__WORKSPACE (targets.workspace): there is no such file"])
-    return WorkspaceFileTarget(paths=[str(path)])
+    for path in paths:
+        if not path.is_file():
+            raise SettingsError([f"{where}: there is no such file"])
+    target = WorkspaceFileTarget(paths=[str(path) for path in paths])
+    try:
+        target.create_origins()
+    except Exception as error:
+        # Its text quotes the file, over many lines.
+        problem = f"{where}: is no workspace file that Dagster takes ({type(error).__name__})"
+        raise SettingsError([problem]) from error
+    return target
 
 
-def _targets(settings: Settings, workspace: WorkspaceProcessContext) -> Targets:
+@contextmanager
+def _targets(settings: Settings, instance: DagsterInstance, stop: threading.Event) -> Generator[Targets]:
+    if settings.targets.workspace is None:
+        yield AcceptAll()
+        return
+    load = partial(WorkspaceProcessContext, instance, workspace_target(settings))
+    with _code_locations(load, stop, LOCATIONS_S) as locations:
+        yield _workspace_targets(settings, locations.current)
+
+
+def _workspace_targets(settings: Settings, current: Callable[[], WorkspaceProcessContext | None]) -> Targets:
     chosen = settings.targets
     modes = TargetModes(chosen.unknown_assets, chosen.unknown_checks, chosen.unknown_partitions)
-    return AcceptAll() if modes == TargetModes() else WorkspaceTargets(workspace, modes)
+    return WorkspaceTargets(current, modes, add_partitions=chosen.add_dynamic_partitions)
+
+
+@contextmanager
+def _code_locations(
+    load: Callable[[], WorkspaceProcessContext], stop: threading.Event, patience_s: float
+) -> Generator[CodeLocations]:
+    """Load code locations, and wait so long for them; then go on without, until they are there."""
+    locations = CodeLocations(load)
+    try:
+        give_up_at = time.monotonic() + patience_s
+        while not locations.wait(0.1):
+            if stop.is_set():
+                raise Stopped
+            if time.monotonic() > give_up_at:
+                _log.warning("Code locations are still loading; until they are there no target is refused.")
+                break
+        yield locations
+    finally:
+        locations.close(CLOSE_S)
 
 
 def _say_recorder(reporting: ReportingContext) -> None:
