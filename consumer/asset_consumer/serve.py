@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asset_consumer.asyncapi import asyncapi
@@ -19,8 +20,11 @@ from asset_reporting.server import HttpServer, HttpServerError
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from dagster._core.workspace.context import WorkspaceProcessContext
+    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from asset_consumer.settings import Settings
     from asset_reporting.handlers import ReportingContext
@@ -42,16 +46,41 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
     Raises:
         SettingsError: The settings would let anybody report, or name something that is not there.
     """
+
+    def waiting(health: Health, api_keys: ApiKeys | None) -> Starlette:
+        probes = settings.http.management_port is None
+        secured = api_keys is not None
+        return create_waiting_app(health, secured=secured, probes=probes, asyncapi=asyncapi(settings.kafka))
+
+    run_http(settings, stop, ready, waiting, open_reporting(settings, stop), partial(start_http, settings))
+
+
+def run_http(  # noqa: PLR0913, PLR0917 # what the services that listen differ in
+    settings: Settings,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+    waiting_app: Callable[[Health, ApiKeys | None], ASGIApp],
+    opening: AbstractContextManager[tuple[ReportingContext, WorkspaceProcessContext]],
+    start: Callable[[ReportingContext, WorkspaceProcessContext, ApiKeys | None, Health], HttpServer],
+    path: str = "",
+) -> None:
+    """Serve until `stop` is set: `waiting_app` while `opening` waits for the storage, then what `start` starts.
+
+    Raises:
+        SettingsError: The settings would let anybody report; or what `opening` raises.
+    """
     api_keys = load_api_keys(settings)
     health = Health(max_beat_age_s=None if settings.http.management_port is None else BEAT_AGE_S)
     health.set("storage", ok=False, reason="waited for")
     with _management(settings, health):
-        waiting = _without_storage(settings, api_keys, health)
+        # Answers probes, and posts with 503: a probe must not end us for the storage's outage.
+        waiting = HttpServer(waiting_app(health, api_keys), settings.http.host, settings.http.port)
+        waiting.start()
         try:
-            with open_tracing(settings), open_reporting(settings, stop) as (reporting, workspace):
+            with open_tracing(settings), opening as (reporting, workspace):
                 waiting.stop(1.0)
-                server = start_http(settings, reporting, workspace, api_keys, health)
-                ready(f"http://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+                server = start(reporting, workspace, api_keys, health)
+                ready(f"http://{settings.http.host}:{server.port}{path}, {reporting.recorder.name} recorder")
                 _until_stopped(server, stop)
         except Stopped:
             pass
@@ -72,19 +101,6 @@ def _management(settings: Settings, health: Health) -> Generator[None]:
         yield
     finally:
         server.stop(1.0)
-
-
-def _without_storage(settings: Settings, api_keys: ApiKeys | None, health: Health) -> HttpServer:
-    """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
-    app = create_waiting_app(
-        health,
-        secured=api_keys is not None,
-        probes=settings.http.management_port is None,
-        asyncapi=asyncapi(settings.kafka),
-    )
-    server = HttpServer(app, settings.http.host, settings.http.port)
-    server.start()
-    return server
 
 
 def _until_stopped(server: HttpServer, stop: threading.Event) -> None:

@@ -11,8 +11,9 @@ from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting import tracing
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
 
     from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     from asset_events import UnknownFields
     from asset_reporting.handlers import ReportingContext
+    from asset_reporting.reporters import Reporter
 
     Endpoint = Callable[[Request], Awaitable[Response]]
     Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[Response]]
@@ -107,14 +110,10 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
-        watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
         try:
-            yield
+            async with watching(health, reporting, reporter, probe_interval_s):
+                yield
         finally:
-            for watch in watches:
-                watch.cancel()
-            await asyncio.wait(watches)
             await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
@@ -147,6 +146,20 @@ def create_waiting_app(
     documents = document_routes(secured=secured, probes=probes, asyncapi=asyncapi)
     routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
     return _application(routes, [], _SERVED, None)
+
+
+def report_endpoints(endpoint: Callable[[Handler], Endpoint]) -> ASGIApp:
+    """Build the report endpoints for an application that is not ours, which keeps `state.reporting` for them.
+
+    `endpoint` makes one of a handler. Whatever else comes here is answered as our own application answers it.
+    """
+    routes = _report_routes(endpoint)
+    layers = [Middleware(TracedRequests)] if tracing.tracer() is not None else []
+    handlers = {HTTPException: partial(_answer_no_route, _SERVED)}
+    app: ASGIApp = ExceptionMiddleware(Router(routes, redirect_slashes=False), handlers=handlers)
+    for layer in reversed([Middleware(RequestMetrics, routes=routes), *layers, Middleware(LastResort)]):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
+    return app
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
@@ -187,6 +200,21 @@ def probe_routes(health: Health) -> list[BaseRoute]:
     return [*(Route(path, probe) for path, probe in probes.items()), Route("/metrics", exposed)]
 
 
+@contextlib.asynccontextmanager
+async def watching(
+    health: Health, reporting: ReportingContext, reporter: Reporter, interval_s: float = PROBE_INTERVAL_S
+) -> AsyncGenerator[None]:
+    """Keep the condition `storage` and the heart of `health`, while an application runs."""
+    storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=interval_s)
+    watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
+    try:
+        yield
+    finally:
+        for watch in watches:
+            watch.cancel()
+        await asyncio.wait(watches)
+
+
 async def _beat(health: Health) -> None:
     """Show, for a probe that is answered elsewhere, that requests are still attended to."""
     while True:
@@ -201,13 +229,10 @@ def _application(
     lifespan: Callable[[Starlette], Any] | None,
     outermost: Sequence[Middleware] = (),
 ) -> Starlette:
-    async def no_route(_: Request, error: Exception) -> Response:
-        return _no_route(error, served)
-
     app = Starlette(
         routes=routes,
         middleware=[Middleware(RequestMetrics, routes=routes), *outermost, Middleware(LastResort), *guards],
-        exception_handlers={HTTPException: no_route},
+        exception_handlers={HTTPException: partial(_answer_no_route, served)},
         lifespan=lifespan,
     )
     # A redirected POST loses its body with many clients, and the address would be built from the client's Host header.
@@ -215,7 +240,7 @@ def _application(
     return app
 
 
-def _no_route(error: Exception, served: str) -> Response:
+async def _answer_no_route(served: str, _: Request, error: Exception) -> Response:
     """Answer what Starlette raises by itself: no such path, or not by this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 # Method Not Allowed
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))

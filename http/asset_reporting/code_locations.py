@@ -1,4 +1,4 @@
-"""The code locations to look targets up in: loaded beside everything else, and asked whether they are still the same."""
+"""The code locations to look targets up in: loaded in a thread, and asked whether they are still the same."""
 
 from __future__ import annotations
 
