@@ -10,12 +10,24 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from dagster import DagsterInstance
+from consuming import RunningConsumer, committed_offsets, eventually
+from dagster import AssetCheckEvaluation, DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
+from dagster_reading import runless_events
+from http_world import http_client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mock_cluster import MockCluster, produce
+from recorder_events import kinds
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent
+from asset_reporting.handlers import ReportingContext, report, reporting_context
+from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.target_partitions import FEW_KEYS
 from asset_reporting.targets import TargetMode, TargetModes, WorkspaceTargets
+
+pytestmark = pytest.mark.heavy  # a code location costs four seconds of computing
 
 DEFINITIONS = dedent(
     """
@@ -29,11 +41,26 @@ DEFINITIONS = dedent(
     @dg.asset_check(asset=known.key, name="fresh")
     def fresh(): return dg.AssetCheckResult(passed=True)
 
-    defs = dg.Definitions(assets=[sliced, known], asset_checks=[fresh])
+    @dg.asset_check(asset=known.key, name="strict", blocking=True)
+    def strict(): return dg.AssetCheckResult(passed=True)
+
+    daily = dg.DailyPartitionsDefinition("2024-01-01")
+    customers = dg.DynamicPartitionsDefinition(name="customers")
+    regions = dg.StaticPartitionsDefinition(["eu", "us"])
+    of = {
+        "daily": daily,
+        "customers": customers,
+        "regional": dg.MultiPartitionsDefinition({"region": regions, "date": daily}),
+        "by_customer": dg.MultiPartitionsDefinition({"customer": customers, "date": daily}),
+    }
+    specs = [dg.AssetSpec(name, partitions_def=partitions) for name, partitions in of.items()]
+
+    defs = dg.Definitions(assets=[sliced, known, *specs], asset_checks=[fresh, strict])
     """
 )
 
 KNOWN, UNKNOWN, SLICED = ("warehouse", "known"), ("invalid", "asset"), ("sliced",)
+DAILY, CUSTOMERS, REGIONAL, BY_CUSTOMER = ("daily",), ("customers",), ("regional",), ("by_customer",)
 
 
 def load(folder: Path, source: str) -> Iterator[WorkspaceProcessContext]:
@@ -130,3 +157,172 @@ def test_nothing_is_refused_while_a_code_location_is_down(
 
     assert problems == [()]
     assert [record.__dict__["locations_loaded"] for record in caplog.records] == [False]
+
+
+@pytest.mark.parametrize(
+    ("key", "partition", "there"),
+    [
+        (DAILY, "2024-01-01", True),
+        (DAILY, "2023-12-31", False),
+        (DAILY, "2999-01-01", False),
+        (DAILY, "2024-01-01T00:00", False),
+        (DAILY, "99999-01-01", False),
+        (CUSTOMERS, "acme", True),
+        (CUSTOMERS, "nobody", False),
+        (CUSTOMERS, "acme|acme", False),
+        (REGIONAL, "2024-01-01|eu", True),
+        (REGIONAL, "eu|2024-01-01", False),
+        (REGIONAL, "2024-01-01|asia", False),
+        (REGIONAL, "2024-01-01", False),
+        (REGIONAL, "2024-01-01|eu|eu", False),
+        (REGIONAL, "|", False),
+        (BY_CUSTOMER, "acme|2024-01-01", True),
+        (BY_CUSTOMER, "nobody|2024-01-01", False),
+        (BY_CUSTOMER, "acme|2023-01-01", False),
+    ],
+)
+def test_partitions_are_looked_up_in_their_definition(
+    workspace: WorkspaceProcessContext,
+    key: tuple[str, ...],
+    partition: str,
+    there: bool,  # noqa: FBT001 # a parameter
+) -> None:
+    workspace.instance.add_dynamic_partitions("customers", ["acme"])
+
+    (errors,) = targets_of(workspace, "reject").problems([MaterializationEvent(asset_key=key, partition=partition)])
+
+    assert [error.code for error in errors] == ([] if there else ["partition.unknown"])
+
+
+@given(st.lists(st.tuples(st.sampled_from([DAILY, CUSTOMERS, REGIONAL, BY_CUSTOMER]), st.text(min_size=1)), min_size=1))
+@settings(max_examples=100)
+def test_no_partition_is_so_odd_that_it_passes_for_an_outage(
+    workspace: WorkspaceProcessContext, odd: list[tuple[tuple[str, ...], str]]
+) -> None:
+    events = [MaterializationEvent.model_construct(asset_key=key, partition=partition) for key, partition in odd]
+
+    for add in (False, True):
+        problems = targets_of(workspace, "reject", add=add).problems(events)
+        assert {error.code for errors in problems for error in errors} <= {"partition.unknown"}
+
+
+def test_a_batch_of_many_dynamic_partitions_is_a_few_questions(
+    workspace: WorkspaceProcessContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    instance = workspace.instance
+    for name in ("has_dynamic_partition", "get_dynamic_partitions"):
+        ask = getattr(DagsterInstance, name)
+        monkeypatch.setattr(
+            DagsterInstance,
+            name,
+            lambda *given, _ask=ask, _name=name, **named: asked.append(_name) or _ask(*given, **named),
+        )
+    instance.add_dynamic_partitions("customers", ["last"])
+    events = [MaterializationEvent(asset_key=CUSTOMERS, partition=f"c{number}") for number in range(500)]
+
+    problems = targets_of(workspace, "reject").problems([*events, events[0].model_copy(update={"partition": "last"})])
+
+    assert [len(errors) for errors in problems] == [1] * 500 + [0]
+    assert len(asked) <= FEW_KEYS + 2
+
+
+def targets_of(workspace: WorkspaceProcessContext, mode: TargetMode, *, add: bool = False) -> WorkspaceTargets:
+    return WorkspaceTargets(lambda: workspace, every(mode), add_partitions=add)
+
+
+def partitions_of(instance: DagsterInstance) -> list[str]:
+    return list(instance.get_dynamic_partitions("customers"))
+
+
+@pytest.fixture(params=["transactional", "public"])
+def adding(request: pytest.FixtureRequest, workspace: WorkspaceProcessContext) -> ReportingContext:
+    """Reports to the workspace's own instance, which has no partitions yet, by either recorder."""
+    instance = workspace.instance
+    for partition in partitions_of(instance):
+        instance.delete_dynamic_partition("customers", partition)
+    targets = targets_of(workspace, "reject", add=True)
+    context = reporting_context(instance, targets)
+    assert context.recorder.name == "transactional"
+    return context if request.param == "transactional" else ReportingContext(PublicRecorder(instance), targets)
+
+
+def test_a_missing_dynamic_partition_is_added_and_nothing_else_is(
+    workspace: WorkspaceProcessContext, adding: ReportingContext
+) -> None:
+    asked = [
+        (CUSTOMERS, "second"), (CUSTOMERS, "first"), (CUSTOMERS, "second"), (BY_CUSTOMER, "third|2024-01-01"),
+        (BY_CUSTOMER, "fourth|2023-01-01"), (CUSTOMERS, "fi...fth"), (SLICED, "sixth"), (UNKNOWN, "seventh"),
+    ]  # fmt: skip
+    before = len(runless_events(workspace.instance))
+
+    outcomes = report(adding, [MaterializationEvent(asset_key=key, partition=partition) for key, partition in asked])
+
+    assert kinds(outcomes) == ["Recorded"] * 4 + ["Rejected"] * 4
+    assert partitions_of(workspace.instance) == ["second", "first", "third"]
+    assert len(runless_events(workspace.instance)) == before + 4
+
+
+def test_what_is_only_asked_or_refused_as_a_whole_adds_no_partition(
+    workspace: WorkspaceProcessContext, adding: ReportingContext
+) -> None:
+    good, bad = MaterializationEvent(asset_key=CUSTOMERS, partition="new"), MaterializationEvent(asset_key=UNKNOWN)
+
+    assert kinds(report(adding, [good, bad], whole=True)) == ["Again", "Rejected"]
+    with http_client(workspace.instance, adding) as client:
+        asked = client.post("/report_asset_materialization/customers?partition=new&dry_run=true")
+        assert asked.status_code == 200
+        assert partitions_of(workspace.instance) == []
+        assert client.post("/report_asset_materialization/customers?partition=new").status_code == 200
+    assert partitions_of(workspace.instance) == ["new"]
+
+
+def test_both_roads_add_partitions_and_the_flag_of_a_check(
+    workspace: WorkspaceProcessContext, adding: ReportingContext, cluster: MockCluster
+) -> None:
+    bodies = [
+        b'{"event_type": "asset_materialization", "asset_key": "customers", "partition": "by_kafka"}',
+        b'{"event_type": "asset_check", "asset_key": ["warehouse", "known"], "check_name": "strict", "passed": true}',
+    ]
+    before = len(runless_events(workspace.instance))
+    for topic in (cluster.topic, cluster.dead_letters):
+        cluster.create_topic(topic)
+    produce(cluster.bootstrap, cluster.topic, *bodies)
+
+    with RunningConsumer(cluster, adding):
+        eventually(lambda: committed_offsets(cluster) == [2])
+    with http_client(workspace.instance, adding) as client:
+        assert client.post("/report_asset_materialization/customers?partition=by_http").status_code == 200
+        posted = client.post("/report_asset_check/warehouse/known", json={"check_name": "strict", "passed": True})
+        assert posted.status_code == 200
+
+    assert partitions_of(workspace.instance) == ["by_kafka", "by_http"]
+    stored = runless_events(workspace.instance)[before:]
+    assert [one.blocking for one in stored if isinstance(one, AssetCheckEvaluation)] == [True, True]
+
+
+def test_an_outage_while_partitions_are_added_is_an_outage(tmp_path: Path, workspace: WorkspaceProcessContext) -> None:
+    event = MaterializationEvent(asset_key=CUSTOMERS, partition="later")
+    context = reporting_context(workspace.instance, targets_of(workspace, "reject", add=True))
+    (database,) = Path(workspace.instance.root_directory).rglob("index.db")
+    away = database.rename(database.with_name("away"))
+    database.mkdir()  # what cannot be opened as a file
+    try:
+        down = report(context, [event])
+    finally:
+        database.rmdir()
+        away.rename(database)
+
+    assert kinds(down) == ["Unavailable"]
+    assert kinds(report(context, [event])) == ["Recorded"]
+    assert "later" in partitions_of(workspace.instance)
+
+
+def test_the_flag_of_a_check_is_its_definitions(workspace: WorkspaceProcessContext, adding: ReportingContext) -> None:
+    accepting = ReportingContext(adding.recorder, targets_of(workspace, "accept"))
+    checks = [CheckEvent(asset_key=KNOWN, check_name=name, passed=False) for name in ("fresh", "strict", "unknown")]
+
+    assert kinds(report(accepting, checks)) == ["Recorded"] * 3
+
+    stored = runless_events(workspace.instance)[-3:]
+    assert [one.blocking for one in stored if isinstance(one, AssetCheckEvaluation)] == [False, True, None]
