@@ -23,7 +23,7 @@ from asset_consumer.settings_sources import load_settings
 from asset_consumer.stopping import Stopped
 from asset_events import MaterializationEvent
 from asset_reporting import targets as targets_module
-from asset_reporting.code_locations import CodeLocations
+from asset_reporting.code_locations import CodeLocations, are_as_loaded
 from asset_reporting.handlers import report
 from asset_reporting.targets import TargetModes, WorkspaceTargets
 
@@ -64,11 +64,16 @@ def test_a_redeployed_server_is_followed_and_one_that_is_down_refuses_nothing(
             server.deploy(FIRST)
             eventually(lambda: refused(targets) == {"second"}, 90)
 
-            server.kill()
-            assert refused(targets) == set()  # also before Dagster has noticed
-            server.deploy(SECOND)
-            eventually(server.answers, 90)
-            assert "second" not in refused(targets)  # also before its definitions are loaded
+            workspace = locations.current()
+            assert workspace is not None
+            with workspace.create_request_context() as before:
+                assert are_as_loaded(before)
+                server.kill()
+                assert refused(targets) == set()  # also before Dagster has noticed
+                assert not are_as_loaded(before)
+                server.deploy(SECOND)
+                eventually(server.answers, 90)
+                assert not are_as_loaded(before)  # what is known is not what is served
             eventually(lambda: refused(targets) == {"first"}, 90)
         finally:
             locations.close(10)
@@ -96,8 +101,12 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 def test_a_server_that_hangs_holds_nothing_up(silent: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dagster_instance, "LOCATIONS_S", 0.3)
     settings = load_settings(None, silent)
+    loading = list[bool]()
+    wait = CodeLocations.wait
+    monkeypatch.setattr(CodeLocations, "wait", lambda self, s: loading.append(not wait(self, s)) or not loading[-1])
 
     with open_reporting(settings, threading.Event()) as (reporting, _):
+        assert loading[-1]  # it has not given up by itself
         (outcome,) = report(reporting, [MaterializationEvent(asset_key=("unknown",))])
 
     assert type(outcome).__name__ == "Recorded"
