@@ -17,7 +17,7 @@ from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-from asset_consumer import dagster_instance
+from asset_consumer import workspace as workspace_module
 from asset_consumer.dagster_instance import open_reporting
 from asset_consumer.settings_sources import load_settings
 from asset_consumer.stopping import Stopped
@@ -99,14 +99,19 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 
 
 def test_a_server_that_hangs_holds_nothing_up(silent: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dagster_instance, "LOCATIONS_S", 0.3)
+    monkeypatch.setattr(workspace_module, "LOCATIONS_S", 0.3)
     settings = load_settings(None, silent)
-    loading = list[bool]()
+    loaded = list[bool]()
     wait = CodeLocations.wait
-    monkeypatch.setattr(CodeLocations, "wait", lambda self, s: loading.append(not wait(self, s)) or not loading[-1])
+
+    def noting(locations: CodeLocations, timeout_s: float) -> bool:
+        loaded.append(wait(locations, timeout_s))
+        return loaded[-1]
+
+    monkeypatch.setattr(CodeLocations, "wait", noting)
 
     with open_reporting(settings, threading.Event()) as (reporting, _):
-        assert loading[-1]  # it has not given up by itself
+        assert not loaded[-1]  # it has not given up by itself
         (outcome,) = report(reporting, [MaterializationEvent(asset_key=("unknown",))])
 
     assert type(outcome).__name__ == "Recorded"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from consuming import RunningConsumer, committed_offsets, eventually
@@ -225,13 +226,18 @@ def test_a_batch_of_many_dynamic_partitions_is_a_few_questions(
 ) -> None:
     asked = list[str]()
     instance = workspace.instance
-    for name in ("has_dynamic_partition", "get_dynamic_partitions"):
+
+    def counted(name: str) -> Any:
         ask = getattr(DagsterInstance, name)
-        monkeypatch.setattr(
-            DagsterInstance,
-            name,
-            lambda *given, _ask=ask, _name=name, **named: asked.append(_name) or _ask(*given, **named),
-        )
+
+        def asking(*arguments: Any, **named: Any) -> Any:
+            asked.append(name)
+            return ask(*arguments, **named)
+
+        return asking
+
+    for name in ("has_dynamic_partition", "get_dynamic_partitions"):
+        monkeypatch.setattr(DagsterInstance, name, counted(name))
     instance.add_dynamic_partitions("customers", ["last"])
     events = [MaterializationEvent(asset_key=CUSTOMERS, partition=f"c{number}") for number in range(500)]
 

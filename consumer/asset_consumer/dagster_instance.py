@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import threading
-import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,40 +12,33 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dagster import DagsterInstance
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from sqlalchemy import event
 
 from asset_consumer.backoff import held
+from asset_consumer.collector import spare_the_collector
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
-from asset_reporting.code_locations import CodeLocations
+from asset_consumer.workspace import code_locations, open_targets, workspace_target, workspace_targets
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.pause_store import PauseStore
 from asset_reporting.pauses import PauseError
 from asset_reporting.recorders import read_ledger
 from asset_reporting.storage_errors import classify, describe
-from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
-    from dagster._core.workspace.load_target import WorkspaceLoadTarget
-
     from asset_consumer.settings import Settings
     from asset_reporting.recorder import GroupId, Positions
+    from asset_reporting.targets import Targets
 
 _log = logging.getLogger("asset_bridge.storage")
 
 T = TypeVar("T")
 
 DAY_S = 24 * 3600
-
-LOCATIONS_S = 30.0
-"""How long a start waits for code locations: one that hangs may take Dagster three minutes to give up."""
-
-CLOSE_S = 3.0
-"""How long letting go of code servers may take: one that does not answer keeps Dagster waiting."""
 
 STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_S = 3600
@@ -75,7 +66,7 @@ def open_reporting(
         _pool_connections(instance, settings.storage.workers)
         with (
             WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
-            _targets(settings, instance, stop) as targets,
+            open_targets(settings, instance, stop) as targets,
         ):
             yield _reporting(settings, instance, targets, stop), workspace
 
@@ -96,11 +87,11 @@ def open_ui_reporting(
     with _when_available(DagsterInstance.get, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
         load = partial(WorkspaceProcessContext, instance, target, version=version, read_only=read_only)
-        with _code_locations(load, stop, math.inf) as locations:
+        with code_locations(load, stop, math.inf) as locations:
             workspace = locations.current()
             if workspace is None:
                 raise SettingsError(["the workspace does not load; the log says why"])
-            yield _reporting(settings, instance, _workspace_targets(settings, lambda: workspace), stop), workspace
+            yield _reporting(settings, instance, workspace_targets(settings, lambda: workspace), stop), workspace
 
 
 def _reporting(
@@ -109,7 +100,7 @@ def _reporting(
     retention_s = settings.storage.idempotency_retention_days * DAY_S
     reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
     _say_recorder(reporting)
-    _spare_the_collector()
+    spare_the_collector()
     return reporting
 
 
@@ -248,76 +239,7 @@ def _notice_silence(_dialect: object, _record: object, _arguments: object, param
         parameters.setdefault(name, value)
 
 
-def workspace_target(settings: Settings, paths: Sequence[Path] = ()) -> WorkspaceLoadTarget:
-    """The code locations of these `workspace.yaml` files, else of that in the settings; none without any.
-
-    Raises:
-        SettingsError: A file is not there, or is none that Dagster takes.
-    """
-    where = "--workspace" if paths else "ASSET_BRIDGE_TARGETS__WORKSPACE (targets.workspace)"
-    if not paths and settings.targets.workspace is not None:
-        paths = [settings.targets.workspace]
-    if not paths:
-        return EmptyWorkspaceTarget()
-    for path in paths:
-        if not path.is_file():
-            raise SettingsError([f"{where}: there is no such file"])
-    target = WorkspaceFileTarget(paths=[str(path) for path in paths])
-    try:
-        target.create_origins()
-    except Exception as error:
-        # Its text quotes the file, over many lines.
-        problem = f"{where}: is no workspace file that Dagster takes ({type(error).__name__})"
-        raise SettingsError([problem]) from error
-    return target
-
-
-@contextmanager
-def _targets(settings: Settings, instance: DagsterInstance, stop: threading.Event) -> Generator[Targets]:
-    if settings.targets.workspace is None:
-        yield AcceptAll()
-        return
-    load = partial(WorkspaceProcessContext, instance, workspace_target(settings))
-    with _code_locations(load, stop, LOCATIONS_S) as locations:
-        yield _workspace_targets(settings, locations.current)
-
-
-def _workspace_targets(settings: Settings, current: Callable[[], WorkspaceProcessContext | None]) -> Targets:
-    chosen = settings.targets
-    modes = TargetModes(chosen.unknown_assets, chosen.unknown_checks, chosen.unknown_partitions)
-    return WorkspaceTargets(current, modes, add_partitions=chosen.add_dynamic_partitions)
-
-
-@contextmanager
-def _code_locations(
-    load: Callable[[], WorkspaceProcessContext], stop: threading.Event, patience_s: float
-) -> Generator[CodeLocations]:
-    """Load code locations, and wait so long for them; then go on without, until they are there."""
-    locations = CodeLocations(load)
-    try:
-        give_up_at = time.monotonic() + patience_s
-        while not locations.wait(0.1):
-            if stop.is_set():
-                raise Stopped
-            if time.monotonic() > give_up_at:
-                _log.warning("Code locations are still loading; until they are there no target is refused.")
-                break
-        yield locations
-    finally:
-        locations.close(CLOSE_S)
-
-
 def _say_recorder(reporting: ReportingContext) -> None:
     recorder = reporting.recorder
     fields = {"happening": "recorder", "recorder": recorder.name, "guarantee": recorder.guarantee}
     _log.info("Events are recorded by the %s recorder: %s.", recorder.name, recorder.guarantee, extra=fields)
-
-
-def _spare_the_collector() -> None:
-    """Leave out of every later collection the 200,000 objects made so far, which stay: a third of a drain's time.
-
-    A batch is tens of thousands of objects that are gone with it: no cause for looking at them seventy times.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

@@ -17,13 +17,14 @@ from asset_consumer.serve import run_http
 from asset_consumer.settings_problems import SettingsError
 from asset_reporting import tracing
 from asset_reporting.answers import unavailable_answer
-from asset_reporting.app import probe_routes, watching
+from asset_reporting.app import probe_routes
 from asset_reporting.auth import AssetReportingAuthMiddleware
 from asset_reporting.http_reporting import HttpReporting
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import DryRun, choose_reporter
 from asset_reporting.server import HttpServer
 from asset_reporting.traced_requests import TracedReporter
+from asset_reporting.watching import watching
 
 if TYPE_CHECKING:
     import threading

@@ -11,9 +11,8 @@ from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
 from asset_reporting import tracing
@@ -34,19 +33,18 @@ from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.request_metrics import RequestMetrics
-from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
+from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S
 from asset_reporting.traced_requests import TracedReporter, TracedRequests
+from asset_reporting.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from dagster._core.workspace.context import BaseWorkspaceRequestContext, IWorkspaceProcessContext
     from starlette.requests import Request
-    from starlette.types import ASGIApp
 
     from asset_events import UnknownFields
     from asset_reporting.handlers import ReportingContext
-    from asset_reporting.reporters import Reporter
 
     Endpoint = Callable[[Request], Awaitable[Response]]
     Handler = Callable[[BaseWorkspaceRequestContext, Request], Awaitable[Response]]
@@ -58,12 +56,9 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
     "/report_asset_observation": handle_report_asset_observation_request,
 }
 
-BEAT_S = 1.0
-"""Seconds between two heartbeats of the loop that answers requests."""
-
 _STARTED = {True: "started", False: "not started"}
 
-_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
+SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
 
 
 def create_app(  # noqa: PLR0913 # one keyword per setting of the server
@@ -118,7 +113,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
     routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
-    app = _application(routes, guards, _SERVED, lifespan, outermost)
+    app = _application(routes, guards, SERVED, lifespan, outermost)
     app.state.reporting = HttpReporting(
         reporter,
         DryRun(reporting.targets),
@@ -144,30 +139,17 @@ def create_waiting_app(
         return unavailable_answer("Dagster's database has not answered yet; nothing was recorded.")
 
     documents = document_routes(secured=secured, probes=probes, asyncapi=asyncapi)
-    routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
-    return _application(routes, [], _SERVED, None)
-
-
-def report_endpoints(endpoint: Callable[[Handler], Endpoint]) -> ASGIApp:
-    """Build the report endpoints for an application that is not ours, which keeps `state.reporting` for them.
-
-    `endpoint` makes one of a handler. Whatever else comes here is answered as our own application answers it.
-    """
-    routes = _report_routes(endpoint)
-    layers = [Middleware(TracedRequests)] if tracing.tracer() is not None else []
-    handlers = {HTTPException: partial(_answer_no_route, _SERVED)}
-    app: ASGIApp = ExceptionMiddleware(Router(routes, redirect_slashes=False), handlers=handlers)
-    for layer in reversed([Middleware(RequestMetrics, routes=routes), *layers, Middleware(LastResort)]):
-        app = layer.cls(app, *layer.args, **layer.kwargs)
-    return app
+    routes = [*routes_by(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
+    return _application(routes, [], SERVED, None)
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
     """Route the report endpoints, with the asset key in the path and without, and those for many events."""
-    return _report_routes(partial(_endpoint, context))
+    return routes_by(partial(_endpoint, context))
 
 
-def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+def routes_by(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+    """Route them with what `endpoint` makes of each handler."""
     routes: list[BaseRoute] = [
         Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"]),
         Route(LINEAGE_PATH, endpoint(handle_lineage_request), methods=["POST"]),
@@ -200,28 +182,6 @@ def probe_routes(health: Health) -> list[BaseRoute]:
     return [*(Route(path, probe) for path, probe in probes.items()), Route("/metrics", exposed)]
 
 
-@contextlib.asynccontextmanager
-async def watching(
-    health: Health, reporting: ReportingContext, reporter: Reporter, interval_s: float = PROBE_INTERVAL_S
-) -> AsyncGenerator[None]:
-    """Keep the condition `storage` and the heart of `health`, while an application runs."""
-    storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=interval_s)
-    watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
-    try:
-        yield
-    finally:
-        for watch in watches:
-            watch.cancel()
-        await asyncio.wait(watches)
-
-
-async def _beat(health: Health) -> None:
-    """Show, for a probe that is answered elsewhere, that requests are still attended to."""
-    while True:
-        health.beat()
-        await asyncio.sleep(BEAT_S)
-
-
 def _application(
     routes: list[BaseRoute],
     guards: list[Middleware],
@@ -232,7 +192,7 @@ def _application(
     app = Starlette(
         routes=routes,
         middleware=[Middleware(RequestMetrics, routes=routes), *outermost, Middleware(LastResort), *guards],
-        exception_handlers={HTTPException: partial(_answer_no_route, served)},
+        exception_handlers={HTTPException: partial(answer_no_route, served)},
         lifespan=lifespan,
     )
     # A redirected POST loses its body with many clients, and the address would be built from the client's Host header.
@@ -240,7 +200,7 @@ def _application(
     return app
 
 
-async def _answer_no_route(served: str, _: Request, error: Exception) -> Response:
+async def answer_no_route(served: str, _: Request, error: Exception) -> Response:
     """Answer what Starlette raises by itself: no such path, or not by this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 # Method Not Allowed
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))

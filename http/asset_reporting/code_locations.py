@@ -51,7 +51,7 @@ class CodeLocations:
             self._closed = True
             context, self._context = self._context, None
         if context is not None:
-            thread = threading.Thread(target=context.__exit__, args=(None, None, None), daemon=True)
+            thread = threading.Thread(target=_close, args=(context,), daemon=True)
             thread.start()
             thread.join(timeout_s)
 
@@ -70,11 +70,16 @@ class CodeLocations:
             self._context = None if closed else context
         self._loaded.set()
         if closed:
-            context.__exit__(None, None, None)
+            _close(context)
             return
         context.add_state_subscriber(LocationStateSubscriber(lambda change: _changed(context, change)))
         for name in context.code_location_names:
             _tell(context, name)
+
+
+def _close(context: WorkspaceProcessContext) -> None:
+    with context:
+        pass  # at its end Dagster lets go of the code servers
 
 
 def are_as_loaded(context: BaseWorkspaceRequestContext) -> bool:

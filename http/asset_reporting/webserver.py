@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import BaseRoute, Mount, Route, Router
 
-from asset_reporting.app import report_endpoints
+from asset_reporting import tracing
+from asset_reporting.app import SERVED, answer_no_route, routes_by
 from asset_reporting.auth import LINEAGE_PATH, AssetReportingAuthMiddleware
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
@@ -24,7 +28,10 @@ from asset_reporting.endpoints import (
     handle_report_asset_observation_request,
 )
 from asset_reporting.http_reporting import http_reporting
+from asset_reporting.last_resort import LastResort
+from asset_reporting.request_metrics import RequestMetrics
 from asset_reporting.storage_threads import StorageThreadsError
+from asset_reporting.traced_requests import TracedRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
     from asset_reporting.app import Endpoint, Handler
     from asset_reporting.http_reporting import HttpReporting
@@ -74,7 +82,9 @@ class AssetReportingWebserver(Webserver):
         **options: Any,  # noqa: ANN401 # Starlette's, as Dagster passes them on
     ) -> Starlette:
         """Build the application, `middleware` around all of it, the first outermost; `options` are Starlette's."""
-        app = super().create_asgi_app(lifespan=self._lifespan(lifespan), **options)
+        app = super().create_asgi_app(  # pyright: ignore[reportUnknownMemberType] # Dagster's options have no types
+            lifespan=self._lifespan(lifespan), **options
+        )
         app.user_middleware[:0] = [self._below_prefix(layer) for layer in middleware]
         app.state.asset_bridge_checks_scopes = True
         if self._reporting is not None:
@@ -83,7 +93,7 @@ class AssetReportingWebserver(Webserver):
 
     def build_routes(self) -> list[BaseRoute]:
         """Route ours before Dagster's, below the prefix where there is one."""
-        endpoints = report_endpoints(self._endpoint)
+        endpoints = _report_endpoints(self._endpoint)
         ours = [Route(path, endpoints) for path in OURS]
         stock: list[BaseRoute] = super().build_routes()  # type: ignore[no-untyped-call] # Dagster's
         if not self._app_path_prefix:
@@ -114,11 +124,11 @@ class AssetReportingWebserver(Webserver):
 
     def _below_prefix(self, layer: Middleware) -> Middleware:
         """Tell our own guard of the prefix: outside the mount, it sees it as a part of every path."""
-        guards = isinstance(layer.cls, type) and issubclass(layer.cls, AssetReportingAuthMiddleware)
-        if not guards or not self._app_path_prefix or "path_prefix" in layer.kwargs:
+        if not self._app_path_prefix or "path_prefix" in layer.kwargs or not _is_our_guard(layer.cls):
             return layer
+        factory: Any = layer.cls
         options: dict[str, Any] = {**layer.kwargs, "path_prefix": self._app_path_prefix}
-        return Middleware(layer.cls, *layer.args, **options)
+        return Middleware(factory, *layer.args, **options)
 
     def _lifespan(self, given: Lifespan | None) -> Lifespan:
         @contextlib.asynccontextmanager
@@ -137,6 +147,21 @@ class AssetReportingWebserver(Webserver):
                         del app.state.reporting  # another start makes it anew
 
         return lifespan
+
+
+def _is_our_guard(factory: object) -> bool:
+    return isinstance(factory, type) and issubclass(factory, AssetReportingAuthMiddleware)
+
+
+def _report_endpoints(endpoint: Callable[[Handler], Endpoint]) -> ASGIApp:
+    """The report endpoints as `endpoint` makes them of handlers; what is none of them is answered as `serve` does."""
+    routes = routes_by(endpoint)
+    app: ASGIApp = Router(routes, redirect_slashes=False)
+    app = ExceptionMiddleware(app, handlers={HTTPException: partial(answer_no_route, SERVED)})
+    app = LastResort(app)
+    if tracing.tracer() is not None:
+        app = TracedRequests(app)
+    return RequestMetrics(app, routes)
 
 
 def _with(ours: list[Route], route: BaseRoute, prefix: str) -> BaseRoute:
