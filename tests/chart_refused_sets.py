@@ -81,6 +81,9 @@ SENTENCES: dict[str, tuple[Values, str]] = {
     "targets without a workspace": (
         settings(targets={"unknown_checks": "warn"}), "dagster.workspace.existingConfigMap is needed",
     ),
+    "partitions added without a workspace": (
+        settings(targets={"add_dynamic_partitions": True}), "dagster.workspace.existingConfigMap is needed",
+    ),
     "no time to drain": (with_consumer(terminationGracePeriodSeconds=24), "must be at least 25"),
     "a longer shutdown": (settings(kafka={"shutdown_deadline_s": 35.5}), "must be at least 41"),
     "no time for requests": (with_http(terminationGracePeriodSeconds=24), "must be at least 25"),

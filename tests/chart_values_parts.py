@@ -79,7 +79,7 @@ class Workspace(Part):
     """`workspace.yaml` (`<release>-dagster-workspace-yaml`), where not every target is accepted."""
 
     existing_config_map: str = ""
-    """Its name; needed by `config.targets` other than `accept`."""
+    """Its name; needed by `config.targets` other than the defaults."""
     key: SecretKey = "workspace.yaml"
     """The ConfigMap's key that holds the file."""
 

@@ -13,13 +13,14 @@ from starlette.testclient import TestClient
 
 from asset_events import AssetEvent, ErrorDetail
 from asset_reporting.handlers import ReportingContext, reporting_context
+from asset_reporting.targets import AcceptAll
 
 URL = "/report_asset_materialization/a"
 BATCH = "/report_asset_events"
 DRY = {"dry_run": "true"}
 
 
-class OnlyKnown:
+class OnlyKnown(AcceptAll):
     """Targets where the asset `known` is there, and a code location that cannot be asked about `broken`."""
 
     def problems(self, events: Any) -> list[tuple[ErrorDetail, ...]]:

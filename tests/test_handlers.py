@@ -14,9 +14,10 @@ from asset_events import AssetEvent, ErrorDetail, MaterializationEvent
 from asset_reporting.handlers import ReportingContext, report, reporting_context
 from asset_reporting.outcomes import Recorded, Rejected, Unavailable
 from asset_reporting.public_recorder import PublicRecorder
+from asset_reporting.targets import AcceptAll
 
 
-class RefuseKey:
+class RefuseKey(AcceptAll):
     """Targets that know every asset but one."""
 
     def __init__(self, key: str) -> None:
@@ -27,7 +28,7 @@ class RefuseKey:
         return [(self.error,) if event.asset_key == (self._key,) else () for event in events]
 
 
-class Unreachable:
+class Unreachable(AcceptAll):
     """Targets whose code location cannot be asked."""
 
     def problems(self, events: Sequence[AssetEvent]) -> list[tuple[ErrorDetail, ...]]:  # noqa: ARG002 # the protocol's

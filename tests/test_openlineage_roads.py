@@ -43,6 +43,7 @@ from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.recorder import Progress
 from asset_reporting.reporters import ONE_BY_ONE_EVENTS
 from asset_reporting.server import HttpServer
+from asset_reporting.targets import AcceptAll
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 KEY = key_of("lineage")
@@ -244,7 +245,7 @@ def test_answer_has_the_ids_of_what_was_recorded(client: TestClient, fresh: Fres
     assert tried.json()["results"][0]["dry_run"] is True
 
 
-class OnlyA:
+class OnlyA(AcceptAll):
     """Targets of which one asset is known."""
 
     def problems(self, events: Sequence[AssetEvent]) -> list[tuple[ErrorDetail, ...]]:

@@ -235,6 +235,11 @@ def test_unknown_targets_can_only_be_told_with_a_workspace(mode: str, tmp_path: 
     assert settings.targets.workspace == Path("workspace.yaml")
 
 
+def test_partitions_can_only_be_added_with_a_workspace() -> None:
+    (problem,) = problems_of(TARGETS__ADD_DYNAMIC_PARTITIONS="true")
+    assert problem == "ASSET_BRIDGE_TARGETS__WORKSPACE is needed to know which partitions are dynamic."
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

@@ -123,7 +123,7 @@ def test_bad_request_missing_required_field(server: DocumentServer, instance: Da
 def test_not_found_invalid_asset_key(instance: DagsterInstance) -> None:
     before = count_rows(instance)
     with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace:
-        targets = WorkspaceTargets(workspace, TargetModes(assets="reject"))
+        targets = WorkspaceTargets(lambda: workspace, TargetModes(assets="reject"))
         with document_server(instance, reporting_context(instance, targets)) as server:
             response = server.requests.post(f"{MAT}/invalid/asset")
 

@@ -55,7 +55,8 @@ def _http(settings: Settings) -> Iterator[Finding]:
 def _storage(settings: Settings) -> Iterator[Finding]:
     from dagster import DagsterInstance  # noqa: PLC0415 # slow
 
-    from asset_consumer.dagster_instance import home_problem, workspace_target  # noqa: PLC0415 # slow
+    from asset_consumer.dagster_instance import home_problem  # noqa: PLC0415 # slow
+    from asset_consumer.workspace import workspace_target  # noqa: PLC0415 # slow
     from asset_reporting.public_recorder import PublicRecorder  # noqa: PLC0415 # slow
 
     try:

@@ -30,6 +30,7 @@ class _Command:
 _COMMANDS = {
     "dev": _Command("Try it: broker, Dagster, HTTP and consumer in one process, with sample events.", "all"),
     "serve": _Command("Take events by HTTP.", "http"),
+    "ui": _Command("Serve the Dagster UI, and take events by HTTP there.", "ui"),
     "consume": _Command("Take events from Kafka.", "kafka"),
     "check": _Command("Look at settings, broker, topics and storage; change nothing.", "kafka"),
     "console": _Command("Show the flow, events and dead letters in a browser, and work the letters.", "console"),

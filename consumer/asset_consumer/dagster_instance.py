@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import gc
 import logging
+import math
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster import DagsterInstance
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from sqlalchemy import event
 
 from asset_consumer.backoff import held
+from asset_consumer.collector import spare_the_collector
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
+from asset_consumer.workspace import code_locations, open_targets, workspace_target, workspace_targets
 from asset_reporting.handlers import ReportingContext, reporting_context
 from asset_reporting.pause_store import PauseStore
 from asset_reporting.pauses import PauseError
 from asset_reporting.recorders import read_ledger
 from asset_reporting.storage_errors import classify, describe
-from asset_reporting.targets import AcceptAll, TargetModes, Targets, WorkspaceTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from asset_consumer.settings import Settings
     from asset_reporting.recorder import GroupId, Positions
+    from asset_reporting.targets import Targets
 
 _log = logging.getLogger("asset_bridge.storage")
 
@@ -60,13 +64,44 @@ def open_reporting(
     """
     with _when_available(DagsterInstance.get, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
-        with WorkspaceProcessContext(instance, workspace_target(settings)) as workspace:
-            targets = _targets(settings, workspace)
-            retention_s = settings.storage.idempotency_retention_days * DAY_S
-            reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
-            _say_recorder(reporting)
-            _spare_the_collector()
-            yield reporting, workspace
+        with (
+            WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
+            open_targets(settings, instance, stop) as targets,
+        ):
+            yield _reporting(settings, instance, targets, stop), workspace
+
+
+@contextmanager
+def open_ui_reporting(
+    settings: Settings, stop: threading.Event, workspace_files: Sequence[Path], *, version: str, read_only: bool
+) -> Generator[tuple[ReportingContext, WorkspaceProcessContext]]:
+    """Open the instance, a workspace as dagster-webserver has it, and the recorder, which knows its targets by it.
+
+    `version` is dagster-webserver's, `read_only` lets nobody change or report anything.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set or cannot be used, or a workspace file is.
+        Stopped: `stop` was set while waiting.
+    """
+    target = workspace_target(settings, workspace_files)
+    with _when_available(DagsterInstance.get, stop) as instance:
+        _pool_connections(instance, settings.storage.workers)
+        load = partial(WorkspaceProcessContext, instance, target, version=version, read_only=read_only)
+        with code_locations(load, stop, math.inf) as locations:
+            workspace = locations.current()
+            if workspace is None:
+                raise SettingsError(["the workspace does not load; the log says why"])
+            yield _reporting(settings, instance, workspace_targets(settings, lambda: workspace), stop), workspace
+
+
+def _reporting(
+    settings: Settings, instance: DagsterInstance, targets: Targets, stop: threading.Event
+) -> ReportingContext:
+    retention_s = settings.storage.idempotency_retention_days * DAY_S
+    reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
+    _say_recorder(reporting)
+    spare_the_collector()
+    return reporting
 
 
 class StorageAwayError(Exception):
@@ -204,37 +239,7 @@ def _notice_silence(_dialect: object, _record: object, _arguments: object, param
         parameters.setdefault(name, value)
 
 
-def workspace_target(settings: Settings) -> EmptyWorkspaceTarget | WorkspaceFileTarget:
-    """The code locations to look targets up in.
-
-    Raises:
-        SettingsError: The workspace file is not there.
-    """
-    path = settings.targets.workspace
-    if path is None:
-        return EmptyWorkspaceTarget()
-    if not path.is_file():
-        raise SettingsError(["ASSET_BRIDGE_TARGETS__WORKSPACE (targets.workspace): there is no such file"])
-    return WorkspaceFileTarget(paths=[str(path)])
-
-
-def _targets(settings: Settings, workspace: WorkspaceProcessContext) -> Targets:
-    chosen = settings.targets
-    modes = TargetModes(chosen.unknown_assets, chosen.unknown_checks, chosen.unknown_partitions)
-    return AcceptAll() if modes == TargetModes() else WorkspaceTargets(workspace, modes)
-
-
 def _say_recorder(reporting: ReportingContext) -> None:
     recorder = reporting.recorder
     fields = {"happening": "recorder", "recorder": recorder.name, "guarantee": recorder.guarantee}
     _log.info("Events are recorded by the %s recorder: %s.", recorder.name, recorder.guarantee, extra=fields)
-
-
-def _spare_the_collector() -> None:
-    """Leave out of every later collection the 200,000 objects made so far, which stay: a third of a drain's time.
-
-    A batch is tens of thousands of objects that are gone with it: no cause for looking at them seventy times.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

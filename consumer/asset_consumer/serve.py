@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asset_consumer.addresses import is_loopback
@@ -12,6 +13,7 @@ from asset_consumer.server_tls import server_tls
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.span_export import open_tracing
 from asset_consumer.stopping import Stopped
+from asset_reporting import metrics
 from asset_reporting.api_key_file import InvalidApiKeysError
 from asset_reporting.api_keys import ApiKeys
 from asset_reporting.app import create_app, create_management_app, create_waiting_app
@@ -22,8 +24,11 @@ from asset_reporting.server import HttpServer, HttpServerError
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from dagster._core.workspace.context import WorkspaceProcessContext
+    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from asset_consumer.settings import Settings
     from asset_reporting.handlers import ReportingContext
@@ -45,17 +50,43 @@ def serve(settings: Settings, stop: threading.Event, ready: Callable[[str], None
     Raises:
         SettingsError: The settings would let anybody report, or name something that is not there.
     """
+
+    def waiting(health: Health, api_keys: ApiKeys | None) -> Starlette:
+        probes = settings.http.management_port is None
+        secured = api_keys is not None
+        return create_waiting_app(health, secured=secured, probes=probes, asyncapi=asyncapi(settings.kafka))
+
+    run_http(settings, stop, ready, waiting, open_reporting(settings, stop), partial(start_http, settings))
+
+
+def run_http(  # noqa: PLR0913, PLR0917 # what the services that listen differ in
+    settings: Settings,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+    waiting_app: Callable[[Health, ApiKeys | None], ASGIApp],
+    opening: AbstractContextManager[tuple[ReportingContext, WorkspaceProcessContext]],
+    start: Callable[[ReportingContext, WorkspaceProcessContext, ApiKeys | None, Health], HttpServer],
+    path: str = "",
+) -> None:
+    """Serve until `stop` is set: `waiting_app` while `opening` waits for the storage, then what `start` starts.
+
+    Raises:
+        SettingsError: The settings would let anybody report; or what `opening` raises.
+    """
     api_keys = load_api_keys(settings)
     health = Health(max_beat_age_s=None if settings.http.management_port is None else BEAT_AGE_S)
     health.set("storage", ok=False, reason="waited for")
-    with _management(settings, health):
-        waiting = _without_storage(settings, api_keys, health)
+    with _management(settings, health), _told(api_keys):
+        # Answers probes, and posts with 503: a probe must not end us for the storage's outage.
+        tls = server_tls(settings.http, "http")
+        waiting = HttpServer(waiting_app(health, api_keys), settings.http.host, settings.http.port, tls)
+        waiting.start()
         try:
-            with open_tracing(settings), open_reporting(settings, stop) as (reporting, workspace):
+            with open_tracing(settings), opening as (reporting, workspace):
                 waiting.stop(1.0)
-                server = start_http(settings, reporting, workspace, api_keys, health)
+                server = start(reporting, workspace, api_keys, health)
                 scheme = "https" if settings.http.tls_cert_file else "http"
-                ready(f"{scheme}://{settings.http.host}:{server.port}, {reporting.recorder.name} recorder")
+                ready(f"{scheme}://{settings.http.host}:{server.port}{path}, {reporting.recorder.name} recorder")
                 _until_stopped(server, stop)
         except Stopped:
             pass
@@ -78,17 +109,17 @@ def _management(settings: Settings, health: Health) -> Generator[None]:
         server.stop(1.0)
 
 
-def _without_storage(settings: Settings, api_keys: ApiKeys | None, health: Health) -> HttpServer:
-    """Answer probes, and posts with 503, while the storage is waited for: a probe must not end us for its outage."""
-    app = create_waiting_app(
-        health,
-        secured=api_keys is not None,
-        probes=settings.http.management_port is None,
-        asyncapi=asyncapi(settings.kafka),
-    )
-    server = HttpServer(app, settings.http.host, settings.http.port, server_tls(settings.http, "http"))
-    server.start()
-    return server
+@contextlib.contextmanager
+def _told(api_keys: ApiKeys | None) -> Generator[None]:
+    """Let metrics say when keys end."""
+    if api_keys is None:
+        yield
+        return
+    metrics.LIVE.add(api_keys.told)
+    try:
+        yield
+    finally:
+        metrics.LIVE.remove(api_keys.told)
 
 
 def _until_stopped(server: HttpServer, stop: threading.Event) -> None:
@@ -110,7 +141,7 @@ def start_http(
         workspace,
         reporting=reporting,
         api_keys=api_keys,
-        rate_limit=_rate_limit(settings),
+        rate_limit=rate_limit(settings),
         health=health,
         probes=settings.http.management_port is None,
         storage_deadline_s=settings.storage.deadline_s,
@@ -126,7 +157,8 @@ def start_http(
     return server
 
 
-def _rate_limit(settings: Settings) -> RateLimit | None:
+def rate_limit(settings: Settings) -> RateLimit | None:
+    """How often each key may ask, as the settings say it."""
     per_s = settings.http.key_requests_per_s
     return None if per_s is None else RateLimit(per_s, settings.http.key_burst)
 

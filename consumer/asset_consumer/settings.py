@@ -82,13 +82,17 @@ class TargetSettings(Section):
     """Results of a check that no code location defines: `accept`, `warn` or `reject`."""
     unknown_partitions: TargetMode = "accept"
     """Events for a partition that the asset does not have: `accept`, `warn` or `reject`."""
+    add_dynamic_partitions: bool = False
+    """Whether an event for a partition that a dynamic definition lacks adds the partition in Dagster."""
     workspace: Path | None = None
-    """`workspace.yaml` of the code locations; needed when one of the three is not `accept`."""
+    """`workspace.yaml` of the code locations; needed by each of the above that is not left at its default."""
 
     @field_validator("workspace")
     @classmethod
     def _needed_to_know_targets(cls, workspace: Path | None, info: ValidationInfo) -> Path | None:
-        if workspace is None and set(info.data.values()) - {"accept"}:
+        if workspace is None and info.data.get("add_dynamic_partitions"):
+            raise PydanticCustomError("workspace", "is needed to know which partitions are dynamic")
+        if workspace is None and set(info.data.values()) - {"accept", False}:
             raise PydanticCustomError("workspace", "is needed when unknown targets are not simply accepted")
         return workspace
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from asset_events import MAX_EVENT_BYTES, LineageRules
-from asset_reporting import metrics, tracing
+from asset_reporting import tracing
 from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.api_keys import ApiKeys
 from asset_reporting.auth import LINEAGE_PATH, SCOPES_ARE_CHECKED, AssetReportingAuthMiddleware
@@ -34,8 +34,9 @@ from asset_reporting.lineage_endpoint import handle_lineage_request
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import STORAGE_DEADLINE_S, STORAGE_WORKERS, DryRun, choose_reporter
 from asset_reporting.request_metrics import RequestMetrics
-from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S, watch_storage
+from asset_reporting.storage_watch import CONDITION, PROBE_INTERVAL_S
 from asset_reporting.traced_requests import TracedReporter, TracedRequests
+from asset_reporting.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -57,12 +58,9 @@ REPORT_HANDLERS: Mapping[str, Handler] = {
     "/report_asset_observation": handle_report_asset_observation_request,
 }
 
-BEAT_S = 1.0
-"""Seconds between two heartbeats of the loop that answers requests."""
-
 _STARTED = {True: "started", False: "not started"}
 
-_SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
+SERVED = "POST " + ", ".join(f"{path}/{{asset_key}}" for path in REPORT_HANDLERS) + f", {BATCH_PATH}, {LINEAGE_PATH}"
 
 
 def create_app(  # noqa: PLR0913 # one keyword per setting of the server
@@ -113,23 +111,15 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        storage = watch_storage(reporting.recorder, health, stuck=lambda: reporter.stuck, interval_s=probe_interval_s)
-        watches = [asyncio.create_task(storage), asyncio.create_task(_beat(health))]
-        if api_keys is not None:
-            metrics.LIVE.add(api_keys.told)
         try:
-            yield
+            async with watching(health, reporting, reporter, probe_interval_s):
+                yield
         finally:
-            if api_keys is not None:
-                metrics.LIVE.remove(api_keys.told)
-            for watch in watches:
-                watch.cancel()
-            await asyncio.wait(watches)
             await asyncio.to_thread(reporter.close, 0.5)  # by now every request has its answer
 
     documents = document_routes(secured=api_keys is not None, probes=probes, asyncapi=asyncapi)
     routes = [*report_routes(context), *(probe_routes(health) if probes else []), *documents]
-    app = _application(routes, guards, _SERVED, lifespan, outermost)
+    app = _application(routes, guards, SERVED, lifespan, outermost)
     setattr(app.state, SCOPES_ARE_CHECKED, True)
     app.state.reporting = HttpReporting(
         reporter,
@@ -156,16 +146,17 @@ def create_waiting_app(
         return unavailable_answer("Dagster's database has not answered yet; nothing was recorded.")
 
     documents = document_routes(secured=secured, probes=probes, asyncapi=asyncapi)
-    routes = [*_report_routes(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
-    return _application(routes, [], _SERVED, None)
+    routes = [*routes_by(lambda _: not_yet), *(probe_routes(health) if probes else []), *documents]
+    return _application(routes, [], SERVED, None)
 
 
 def report_routes(context: ProcessContext) -> list[BaseRoute]:
     """Route the report endpoints, with the asset key in the path and without, and those for many events."""
-    return _report_routes(partial(_endpoint, context))
+    return routes_by(partial(_endpoint, context))
 
 
-def _report_routes(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+def routes_by(endpoint: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+    """Route them with what `endpoint` makes of each handler."""
     routes: list[BaseRoute] = [
         Route(BATCH_PATH, endpoint(handle_report_asset_events_request), methods=["POST"]),
         Route(LINEAGE_PATH, endpoint(handle_lineage_request), methods=["POST"]),
@@ -198,13 +189,6 @@ def probe_routes(health: Health) -> list[BaseRoute]:
     return [*(Route(path, probe) for path, probe in probes.items()), Route("/metrics", exposed)]
 
 
-async def _beat(health: Health) -> None:
-    """Show, for a probe that is answered elsewhere, that requests are still attended to."""
-    while True:
-        health.beat()
-        await asyncio.sleep(BEAT_S)
-
-
 def _application(
     routes: list[BaseRoute],
     guards: list[Middleware],
@@ -212,13 +196,10 @@ def _application(
     lifespan: Callable[[Starlette], Any] | None,
     outermost: Sequence[Middleware] = (),
 ) -> Starlette:
-    async def no_route(_: Request, error: Exception) -> Response:
-        return _no_route(error, served)
-
     app = Starlette(
         routes=routes,
         middleware=[Middleware(RequestMetrics, routes=routes), *outermost, Middleware(LastResort), *guards],
-        exception_handlers={HTTPException: no_route},
+        exception_handlers={HTTPException: partial(answer_no_route, served)},
         lifespan=lifespan,
     )
     # A redirected POST loses its body with many clients, and the address would be built from the client's Host header.
@@ -226,7 +207,7 @@ def _application(
     return app
 
 
-def _no_route(error: Exception, served: str) -> Response:
+async def answer_no_route(served: str, _: Request, error: Exception) -> Response:
     """Answer what Starlette raises by itself: no such path, or not by this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 # Method Not Allowed
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))

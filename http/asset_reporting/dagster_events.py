@@ -17,6 +17,7 @@ from asset_events import (
     ObservationEvent,
     TypedMetadata,
 )
+from asset_reporting.defined_checks import blocking_of
 from asset_reporting.installed_dagster import CHECKS_HAVE_PARTITIONS
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _check(event: CheckEvent) -> AssetCheckEvaluation:
         metadata=metadata,
         severity=AssetCheckSeverity.ERROR if event.severity == "ERROR" else AssetCheckSeverity.WARN,
         description=event.description,
+        blocking=blocking_of(event),
         **_check_partition(event),
     )
 

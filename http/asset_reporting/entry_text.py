@@ -28,6 +28,7 @@ from dagster._core.events import AssetObservationData, StepMaterializationData
 from dagster_shared.serdes import pack_value, serialize_value
 
 from asset_events import AssetEvent, CheckEvent, MaterializationEvent, ObservationEvent, TypedMetadata
+from asset_reporting.defined_checks import DefinedCheckEvent
 from asset_reporting.installed_dagster import CHECKS_HAVE_PARTITIONS, partition_of
 from asset_reporting.log_entries import to_log_entry
 
@@ -64,6 +65,7 @@ _SAMPLES: tuple[AssetEvent, ...] = (
     ObservationEvent(asset_key=("a",)),
     CheckEvent(**_FULL_CHECK, description="d", check_name="c", passed=True, severity="WARN"),
     CheckEvent(asset_key=("a",), check_name="c", passed=False),
+    DefinedCheckEvent(asset_key=("a",), check_name="c", passed=False, blocking=True),
 )
 
 _log = logging.getLogger("asset_bridge.storage")
@@ -110,6 +112,7 @@ def _data(data: object, sample: Packed) -> Packed:
                 "description": data.description,
                 "metadata": {label: _value(value) for label, value in data.metadata.items()},
                 "severity": pack_value(data.severity),
+                "blocking": data.blocking,
                 "success": data.passed,
                 **({"partition": partition_of(data)} if CHECKS_HAVE_PARTITIONS else {}),
             }

@@ -61,7 +61,11 @@ def report(
         # The offsets must not pass an event that is not dead-lettered yet: first those, then the rest with the offsets.
         return [Rejected(problem) if problem else Again() for problem in problems]
     accepted = [event for event, problem in zip(events, problems, strict=True) if not problem]
-    recorded = iter(context.recorder.record(accepted, progress))
+    ready = _prepared(context.targets, accepted)
+    if isinstance(ready, Unavailable):
+        # What is wrong with the others stays so.
+        return [Rejected(problem) if problem else ready for problem in problems]
+    recorded = iter(context.recorder.record(ready, progress))
     return [Rejected(problem) if problem else next(recorded) for problem in problems]
 
 
@@ -74,6 +78,13 @@ def preview(targets: Targets, events: Sequence[AssetEvent]) -> list[Outcome]:
     if isinstance(problems, Unavailable):
         return [problems] * len(events)
     return [Rejected(problem) if problem else Acceptable() for problem in problems]
+
+
+def _prepared(targets: Targets, events: Sequence[AssetEvent]) -> Sequence[AssetEvent] | Unavailable:
+    try:
+        return targets.prepare(events)
+    except Exception as error:  # noqa: BLE001 # as for their problems; and nothing has been recorded yet
+        return Unavailable(f"targets: {describe(error)}")
 
 
 def _problems(targets: Targets, events: Sequence[AssetEvent]) -> list[tuple[ErrorDetail, ...]] | Unavailable:

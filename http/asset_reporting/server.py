@@ -41,11 +41,16 @@ class HttpServerError(Exception):
 class HttpServer:
     """One listening HTTP server; signals stay with the main thread, which stops it."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, tls: RenewedTls | None = None) -> None:
-        """Serve `app` on `host` and `port`; port 0 takes a free one, told by `port` once started. `tls`: by HTTPS."""
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, tls: RenewedTls | None = None, *, websockets: bool = False
+    ) -> None:
+        """Serve `app` on `host` and `port`; port 0 takes a free one, told by `port` once started. `tls`: by HTTPS.
+
+        `websockets` are for Dagster's UI, which brings the library that they need.
+        """
         self.port = port
         self._host = host
-        self._server = _Server(_config(app, host, port), tls)
+        self._server = _Server(_config(app, host, port, websockets=websockets), tls)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -105,14 +110,14 @@ class _Server(uvicorn.Server):
         self.decided.set()
 
 
-def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def _config(app: ASGIApp, host: str, port: int, *, websockets: bool) -> uvicorn.Config:
     """h11 and asyncio by name: what uvicorn picks by itself, limits included, depends on what else is installed."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         http=PatientProtocol,
-        ws="none",
+        ws="websockets-sansio" if websockets else "none",
         loop="asyncio",
         lifespan="on",
         log_config=None,

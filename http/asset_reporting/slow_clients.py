@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 if TYPE_CHECKING:
     import asyncio
 
+    import h11
+
 HEAD_S = 20.0
 """Seconds from a request's first byte, or the connection, to the end of its head (Apache's RequestReadTimeout)."""
 
@@ -41,6 +43,11 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
         if self._answers:
             self._head.end()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Another protocol takes the connection over."""
+        super().handle_websocket_upgrade(event)
+        self._head.end()
 
     def on_response_complete(self) -> None:
         """Of a request that was pipelined, some may have come already."""

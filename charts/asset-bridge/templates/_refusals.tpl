@@ -101,8 +101,8 @@
 {{- end -}}
 {{- end -}}
 {{- $targets := values (default dict .Values.config.targets) -}}
-{{- if and (or (has "warn" $targets) (has "reject" $targets)) (not .Values.dagster.workspace.existingConfigMap) -}}
-{{- fail "dagster.workspace.existingConfigMap is needed where config.targets does not accept everything: the ConfigMap with workspace.yaml of your Dagster release." -}}
+{{- if and (or (has "warn" $targets) (has "reject" $targets) (has true $targets)) (not .Values.dagster.workspace.existingConfigMap) -}}
+{{- fail "dagster.workspace.existingConfigMap is needed where config.targets does not accept everything or adds partitions: the ConfigMap with workspace.yaml of your Dagster release." -}}
 {{- end -}}
 {{- $drain := add (ceil (dig "kafka" "shutdown_deadline_s" 20 .Values.config)) 5 -}}
 {{- if and .Values.consumer.enabled (lt (int .Values.consumer.terminationGracePeriodSeconds) (int $drain)) -}}
