@@ -13,6 +13,7 @@ import requests
 from command_line import asset_bridge
 from dagster import DagsterInstance
 from dagster_reading import runless_events
+from known_keys import entry_of, key_of, keys_file
 from ports import free_port
 from processes import Process
 from websockets.asyncio.client import connect
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.heavy
 
-KEY = "a-key-of-the-user-interface"
+KEY = key_of("ui")
 WITH_KEY = {"X-API-Key": KEY}
 DEFINITIONS = 'import dagster as dg\ndefs = dg.Definitions(assets=[dg.AssetSpec(["warehouse", "known"])])\n'
 WORKSPACE = "load_from:\n  - python_file: {relative_path: definitions.py, location_name: here}\n"
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("ui")
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
     (home / "definitions.py").write_text(DEFINITIONS)
-    (home / "keys").write_text(KEY)
+    keys_file(home / "keys", entry_of("ui"))
     (home / "mine.yaml").write_text(WORKSPACE)
     return home
 

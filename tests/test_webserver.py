@@ -14,7 +14,7 @@ from dagster import AssetKey, DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_reading import count_rows, latest_materialization, runless_events
-from known_keys import key_of, known_keys
+from known_keys import entry_of, key_of, keys_file, known_keys
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -67,9 +67,7 @@ def client(app: Starlette) -> Iterator[TestClient]:
 def test_the_documents_snippet_works_as_written(
     process: WorkspaceProcessContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys_file = tmp_path / "keys"
-    keys_file.write_text(KEY)
-    monkeypatch.setenv(API_KEYS_FILE_VARIABLE, str(keys_file))
+    monkeypatch.setenv(API_KEYS_FILE_VARIABLE, str(keys_file(tmp_path / "keys", entry_of("ui", ["*:*"]))))
     workspace_context = process
 
     webserver = DagsterWebserver(workspace_context)
