@@ -33,7 +33,7 @@ heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
 	.venv/bin/pytest $(PARALLEL) -m 'heavy and not kafka and not deploy' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
-	.venv/bin/python tests/kafka_jars.py
+	.venv/bin/python tests/kafka_server.py --prepare
 	.venv/bin/pytest $(PARALLEL) -m 'kafka and not deploy' $(ARGS)
 
 deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
@@ -49,8 +49,7 @@ test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pypro
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy
-	.venv/bin/pyright
+	.venv/bin/mypy & mypy=$$!; .venv/bin/pyright; pyright=$$?; wait $$mypy && exit $$pyright # one processor each
 	.venv/bin/lint-imports
 
 fix: $(DEV_READY) ## Repair what ruff can repair
