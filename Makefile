@@ -19,6 +19,8 @@ OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 # One process more than there are processors: the tests wait for about as long as they compute.
 PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --durations 12 --durations-min 5
+# Files in their order, not those with the most tests first: what takes long is in tests/integration, and begins at once.
+LONG_FIRST := --no-loadscope-reorder
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,11 +32,11 @@ test: $(DEV_READY) ## Run the tests that are quick and need nothing
 	.venv/bin/pytest $(PARALLEL) -m 'not kafka and not heavy and not deploy' $(ARGS)
 
 heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
-	.venv/bin/pytest $(PARALLEL) -m 'heavy and not kafka and not deploy' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) --ignore tests/deploy -m 'heavy and not kafka' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_server.py --prepare
-	.venv/bin/pytest $(PARALLEL) -m 'kafka and not deploy' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) $(LONG_FIRST) --ignore tests/deploy -m kafka $(ARGS)
 
 deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
 	.venv/bin/python tests/deploy_tools.py
@@ -44,7 +46,7 @@ soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS=
 	.venv/bin/python tests/soak.py $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
-	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka and not deploy' $(ARGS)
+	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)
 
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check

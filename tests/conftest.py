@@ -37,7 +37,13 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)  # before those that leave tests out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whatever asks for a PostgreSQL is heavy; the table of faults is made from all there is."""
+    """Whatever asks for a PostgreSQL is heavy; the table of faults is made from all there is.
+
+    What is marked `in_process` is not repeated on the real broker, which some other case of the same test is.
+    """
+    again = [item for item in items if {"in_process", "kafka"} <= {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in again]
     for item in items:
         if {"postgres", "postgresql"} & needs(item):
             item.add_marker("heavy")
