@@ -197,7 +197,7 @@ def postgresql(postgres: PostgresDatabases) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.in_process), "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Database:
     """Each kind of database that the transactional recorder knows."""
     database: Database = request.getfixturevalue(request.param)
