@@ -17,10 +17,10 @@ _ASK_DAGSTER = """
     recorders_agree self_test storage_errors storage_fails_over storage_internals storage_threads
     storage_threads_end targets transactional_recorder visible_in_order
 
-    conservation idempotency_roads kill ledger_and_lanes openlineage_roads processes redriven roads_agree
+    conservation idempotency_roads ledger_and_lanes openlineage_roads processes redriven roads_agree
     user_document
 """
-"""Repeated; the second part is the roads: HTTP, Kafka, OpenLineage, and what is killed in mid-work."""
+"""Repeated; the second part is the roads: HTTP, Kafka, OpenLineage."""
 
 _AS_OTHERS_DO = """
     app client_http client_kafka cloud_events consumer_metrics docs_client docs_produce generated_events
