@@ -14,20 +14,19 @@ _ASK_DAGSTER = """
     check_partitions connection_pool console dagster_pages dagster_versions dry_run entry_text
     event_metadata event_reserved_entries event_tags group_commit handlers handlers_elsewhere http_endpoints
     idempotency letter_fates parameter_names pauses probes recorder recorder_choice recorder_outages
-    recorders_agree self_test storage_errors storage_fails_over storage_internals storage_threads
-    storage_threads_end targets transactional_recorder visible_in_order
+    recorders_agree self_test storage_errors storage_internals storage_threads storage_threads_end targets
+    transactional_recorder visible_in_order
 
-    conservation idempotency_roads ledger_and_lanes openlineage_roads processes redriven roads_agree
-    user_document
+    idempotency_roads ledger_and_lanes openlineage_roads processes redriven roads_agree user_document
 """
 """Repeated; the second part is the roads: HTTP, Kafka, OpenLineage."""
 
 _AS_OTHERS_DO = """
-    app client_http client_kafka cloud_events consumer_metrics docs_client docs_produce generated_events
-    honest_health http_bad_input http_docs http_metrics http_wire loop loop_faults metrics offset_drift
-    offsets openapi paused registry_outages report_command report_events report_events_limits reset_once
-    schemathesis stuck_storage topic_made_anew tracing tracing_kafka user_document_formats
-    user_document_patterns
+    app client_http client_kafka cloud_events conservation consumer_metrics docs_client docs_produce
+    generated_events honest_health http_bad_input http_docs http_metrics http_wire kill loop loop_faults
+    metrics offset_drift offsets openapi paused registry_outages report_command report_events
+    report_events_limits reset_once schemathesis stuck_storage topic_made_anew tracing tracing_kafka
+    user_document_formats user_document_patterns
 """
 """Not repeated, though they import Dagster: they look at what HTTP, the loop or a command does, or at the contract."""
 
