@@ -19,7 +19,7 @@ OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 # One process more than there are processors: the tests wait for about as long as they compute.
 PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --durations 12 --durations-min 5
-# Files in their order, not those with the most tests first: what takes long is in tests/integration, and begins at once.
+# In the order of tests/conftest.py, not those files first that have the most tests: what takes long begins at once.
 LONG_FIRST := --no-loadscope-reorder
 
 # In memory, where there is room: SQLite waits at every commit until the disk has it, which only a power failure shows.
@@ -44,7 +44,7 @@ kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and M
 
 deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
 	.venv/bin/python tests/deploy_tools.py
-	.venv/bin/pytest $(PARALLEL) -o testpaths=tests/deploy $(ARGS)
+	.venv/bin/pytest $(PARALLEL) $(LONG_FIRST) -o testpaths=tests/deploy $(ARGS)
 
 soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS="--minutes 30")
 	.venv/bin/python tests/soak.py $(ARGS)

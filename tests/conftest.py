@@ -27,6 +27,12 @@ pytest_plugins = ["missing", "brokers", "databases", "broker_faults"]
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
+_LONG = {
+    *("test_compose_by_hand", "test_image", "test_chart_renders"),
+    *("test_loop", "test_zombie", "test_revoked_in_mid_batch", "test_soak", "test_game_day"),
+}
+"""Files that take a minute and more: begun last, they would keep one processor waiting for the other."""
+
 if os.environ.get("ASSET_BRIDGE_TEST_DAGSTER") == "oldest":
     collect_ignore_glob = left_out(Path(__file__).parent)
 
@@ -39,11 +45,11 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Whatever asks for a PostgreSQL is heavy; the table of faults is made from all there is.
 
-    What is marked `in_process` is not repeated on the real broker, which some other case of the same test is.
+    What is marked `in_process` is not repeated on the real broker, where some other case of the same test is.
     """
     again = [item for item in items if {"in_process", "kafka"} <= {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=again)
-    items[:] = [item for item in items if item not in again]
+    items[:] = sorted((item for item in items if item not in again), key=lambda item: item.path.stem not in _LONG)
     for item in items:
         if {"postgres", "postgresql"} & needs(item):
             item.add_marker("heavy")
