@@ -49,6 +49,11 @@ def cached() -> Path | None:
     return cache() if cache().is_dir() else None
 
 
+def archive(jars: Path) -> Path:
+    """What `kafka_server.archive_classes` keeps beside them."""
+    return jars.with_name(f"{jars.name}.jsa")
+
+
 def fetch() -> Path:
     """Fetch the jars unless they are there, all or none: a half filled folder never gets the name.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-import deploy_tools
 import pytest
 from jsonschema import Draft7Validator
-from published import FOLDER, published
+from published import published
 
 from asset_consumer.asyncapi import asyncapi
 from asset_consumer.dead_letter import Reason, dead_letter
@@ -30,19 +28,6 @@ def references(value: Any) -> list[str]:
         own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
         return own + [found for item in value.values() for found in references(item)]
     return [found for item in value for found in references(item)] if isinstance(value, list) else []
-
-
-@pytest.mark.deploy
-def test_official_parser_finds_nothing_wrong() -> None:
-    found = deploy_tools.run(deploy_tools.ASYNCAPI_PARSER, FOLDER / "asyncapi.json")
-    assert found.returncode == 0, found.stderr
-    assert {problem["code"] for problem in json.loads(found.stdout)} <= {"asyncapi-latest-version"}
-
-
-@pytest.mark.deploy
-def test_official_parser_would_find_a_wrong_document() -> None:
-    found = deploy_tools.run(deploy_tools.ASYNCAPI_PARSER, "-", given='{"asyncapi": "3.0.0", "info": {"title": "x"}}')
-    assert {problem["severity"] for problem in json.loads(found.stdout)} >= {0}
 
 
 def test_every_reference_leads_somewhere() -> None:

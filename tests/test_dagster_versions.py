@@ -8,6 +8,7 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from oldest_dagster import AS_OTHERS_DO, ASK_DAGSTER, undecided
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -47,3 +48,19 @@ def test_the_readme_says_which_dagsters_work() -> None:
     oldest, major, minor = row.groups()
     assert Version(oldest) == bound("dagster", ">=")
     assert (int(major), int(minor) + 1) == bound("dagster", "<").release
+
+
+def test_each_file_that_asks_dagster_is_repeated_with_the_oldest_or_is_said_not_to_be() -> None:
+    folder = Path(__file__).parent
+
+    assert undecided(folder) == set()
+    assert not ASK_DAGSTER & AS_OTHERS_DO
+    assert {name for name in ASK_DAGSTER | AS_OTHERS_DO if not (folder / f"test_{name}.py").is_file()} == set()
+
+
+def test_a_new_file_that_imports_dagster_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "test_new.py").write_text("from dagster import DagsterInstance\n", "utf-8")
+    (tmp_path / "test_other.py").write_text("import json\n", "utf-8")
+    (tmp_path / "test_recorder.py").write_text("import dagster\n", "utf-8")
+
+    assert undecided(tmp_path) == {"new"}

@@ -35,6 +35,11 @@ from asset_reporting.outcomes import Failed, Outcome
 from asset_reporting.public_recorder import PublicRecorder
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
+both_recorders_everywhere = pytest.mark.parametrize(
+    "recorder", [TransactionalRecorder, pytest.param(PublicRecorder, marks=pytest.mark.heavy)], indirect=True
+)
+"""For what follows from where the group stands, and is not promised alike by both: on the real broker too."""
+
 REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
 
 
@@ -51,9 +56,11 @@ def scaled_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "LONGEST_S", 3.0)
 
 
-@pytest.fixture(params=[TransactionalRecorder, pytest.param(PublicRecorder, marks=pytest.mark.heavy)])
+@pytest.fixture(
+    params=[TransactionalRecorder, pytest.param(PublicRecorder, marks=[pytest.mark.heavy, pytest.mark.in_process])]
+)
 def recorder(instance: DagsterInstance, request: pytest.FixtureRequest) -> FaultyRecorder:
-    """Both recorders, since the loop must keep its promises with either."""
+    """Both recorders, since the loop must keep its promises with either; what the broker does is one and the same."""
     return FaultyRecorder(request.param(instance))
 
 
@@ -337,6 +344,7 @@ def commit(broker: Broker, offset: int) -> None:
 
 @each_group_protocol
 @pytest.mark.fault("consumer joins and leaves in mid-drain", "P1", "P2", "P6")
+@both_recorders_everywhere
 def test_partitions_move_to_a_second_consumer_without_loss_and_in_order_and_without_repetition_where_promised(
     broker: Broker, instance: DagsterInstance, recorder: FaultyRecorder
 ) -> None:
