@@ -9,6 +9,7 @@ from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation
 from dagster._core.event_api import EventLogCursor
 from dagster._core.events import AssetObservationData, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.tags import REPORTING_USER_TAG
 from dagster._serdes import deserialize_value
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ KINDS = {
     DagsterEventType.ASSET_OBSERVATION,
     DagsterEventType.ASSET_CHECK_EVALUATION,
 }
+
+
+def anonymous(event: DagsterAssetEvent) -> DagsterAssetEvent:
+    """Without the name of the key that it was posted with: records have none, nor has what a user builds by hand."""
+    if isinstance(event, AssetCheckEvaluation):
+        kept = {name: value for name, value in event.metadata.items() if name != REPORTING_USER_TAG}
+        return event.with_metadata(kept) if len(kept) < len(event.metadata) else event
+    tags = {name: value for name, value in (event.tags or {}).items() if name != REPORTING_USER_TAG}
+    given: Any = {"asset_key": event.asset_key, "description": event.description, "partition": event.partition}
+    return type(event)(**given, metadata=event.metadata, tags=tags or None)
 
 
 def runless_entries(instance: DagsterInstance) -> list[EventLogEntry]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests as library
 from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation, DagsterInstance
-from dagster_reading import event_of, runless_entries
+from dagster_reading import anonymous, event_of, runless_entries
 from http_world import http_app
 from known_keys import key_of, known_keys
 
@@ -51,7 +51,7 @@ class DocumentServer:
         }
 
     def newest(self) -> AssetMaterialization | AssetObservation | AssetCheckEvaluation:
-        return event_of(runless_entries(self.instance)[-1])
+        return anonymous(event_of(runless_entries(self.instance)[-1]))
 
     def check_materialized(self, response: library.Response, expected: AssetMaterialization) -> None:
         self.check_success(response, "Asset materialization recorded")

@@ -15,7 +15,7 @@ _ASK_DAGSTER = """
     event_metadata event_reserved_entries event_tags group_commit handlers handlers_elsewhere http_endpoints
     idempotency letter_fates parameter_names pauses probes recorder recorder_choice recorder_outages
     recorders_agree self_test storage_errors storage_internals storage_threads storage_threads_end targets
-    transactional_recorder visible_in_order
+    code_locations transactional_recorder visible_in_order webserver
 
     idempotency_roads ledger_and_lanes openlineage_roads processes redriven roads_agree user_document
 """
@@ -26,7 +26,7 @@ _AS_OTHERS_DO = """
     generated_events honest_health http_bad_input http_docs http_metrics http_wire kill loop loop_faults
     metrics offset_drift offsets openapi paused registry_outages report_command report_events
     report_events_limits reset_once schemathesis stuck_storage topic_made_anew tracing tracing_kafka
-    user_document_formats user_document_patterns
+    authorization slow_clients ui_command user_document_formats user_document_patterns
 """
 """Not repeated, though they import Dagster: they look at what HTTP, the loop or a command does, or at the contract."""
 

@@ -16,8 +16,7 @@ import requests
 from broker import Broker
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, DagsterInstance, TableSchema
-from dagster._core.storage.tags import REPORTING_USER_TAG
-from dagster_reading import DagsterAssetEvent, event_of, runless_entries
+from dagster_reading import DagsterAssetEvent, anonymous, event_of, runless_entries
 from fake_recorders import FakeRecorder
 from http_world import http_app, http_client
 from known_keys import key_of, known_keys
@@ -122,16 +121,7 @@ class Fresh:
 
 
 def without_record(event: DagsterAssetEvent) -> Any:
-    return {name: value for name, value in event.metadata.items() if name not in {"kafka/record", REPORTING_USER_TAG}}
-
-
-def anonymous(event: DagsterAssetEvent) -> DagsterAssetEvent:
-    """Without the name of the key that it came with: records have none."""
-    if isinstance(event, AssetCheckEvaluation):
-        return event
-    return event._replace(
-        tags={name: value for name, value in (event.tags or {}).items() if name != REPORTING_USER_TAG}
-    )
+    return {name: value for name, value in event.metadata.items() if name != "kafka/record"}
 
 
 @pytest.fixture

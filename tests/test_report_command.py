@@ -164,7 +164,7 @@ import sys
 sys.modules[{extra!r}] = None
 from asset_consumer.cli import run
 code = run(["report", "observation", "a", *{target!r}])
-print(code, *({{"dagster", "starlette", "structlog", "asset_reporting"}} & set(sys.modules)))
+print(code, *({{"dagster", "starlette", "structlog", "asset_reporting.handlers"}} & set(sys.modules)))
 """
     done = python("-c", code)
     assert done.stdout == "78\n"

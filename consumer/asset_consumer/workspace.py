@@ -49,14 +49,14 @@ def workspace_target(settings: Settings, paths: Sequence[Path] = ()) -> Workspac
     for path in paths:
         if not path.is_file():
             raise SettingsError([f"{where}: there is no such file"])
-    target = WorkspaceFileTarget(paths=[str(path) for path in paths])
+    workspace = WorkspaceFileTarget(paths=[str(path) for path in paths])
     try:
-        target.create_origins()
+        workspace.create_origins()
     except Exception as error:
         # Its text quotes the file, over many lines.
         problem = f"{where}: is no workspace file that Dagster takes ({type(error).__name__})"
         raise SettingsError([problem]) from error
-    return target
+    return workspace
 
 
 @contextmanager

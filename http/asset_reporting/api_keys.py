@@ -45,20 +45,29 @@ class Caller:
     scopes: Scopes
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A file, and what it looked like when it was read last."""
+
+    path: Path
+    seen: tuple[int, ...] | None
+
+
 class ApiKeys:
     """The keys that are accepted; safe for threads."""
 
-    def __init__(self, keys: Iterable[ApiKey], clock: Callable[[], float] = time.time) -> None:
-        """Take the keys as they are; see `from_file` for those of a file.
+    def __init__(
+        self, keys: Iterable[ApiKey], clock: Callable[[], float] = time.time, watched: Watched | None = None
+    ) -> None:
+        """Take the keys as they are; `watched` is the file that they are of, if any (see `from_file`).
 
         Raises:
             InvalidApiKeysError: Two have the same id.
         """
         self._clock = clock
         self._known = _known(keys)
-        self._path: Path | None = None
-        self._seen: tuple[int, ...] | None = None
-        self._look_at = 0.0
+        self._watched = watched
+        self._look_at = time.monotonic() + LOOK_EVERY_S
         self.stale = False
         """Whether the file has become unusable, and what it said before goes on to count."""
 
@@ -69,14 +78,11 @@ class ApiKeys:
         Raises:
             InvalidApiKeysError: It cannot be read, has a line that is no entry, or has none.
         """
-        file = Path(path)
-        seen = mark_of(file)
-        entries = read_keys(file)
+        watched = Watched(Path(path), mark_of(Path(path)))
+        entries = read_keys(watched.path)
         if not entries:
             raise InvalidApiKeysError(f"The API keys file {path} has no key: nobody could report anything.")
-        keys = cls(entries)
-        keys._path, keys._seen, keys._look_at = file, seen, time.monotonic() + LOOK_EVERY_S
-        return keys
+        return cls(entries, watched=watched)
 
     def identify(self, key: str) -> Caller | RefusedKey:
         """Say whose key this is. Whatever is wrong with it, the same is computed: time tells nothing about the keys."""
@@ -114,15 +120,16 @@ class ApiKeys:
 
     def _look(self) -> None:
         """Read the file anew if it has changed; one that is unusable changes nothing: half a file locks nobody out."""
-        if self._path is None or time.monotonic() < self._look_at:
+        watched = self._watched
+        if watched is None or time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY_S
-        seen = mark_of(self._path)
-        if seen == self._seen:
+        seen = mark_of(watched.path)
+        if seen == watched.seen:
             return
-        self._seen = seen
+        self._watched = Watched(watched.path, seen)
         try:
-            self._known = _known(read_keys(self._path))
+            self._known = _known(read_keys(watched.path))
         except InvalidApiKeysError as error:
             self.stale = True
             happenings.api_keys_unusable(str(error))

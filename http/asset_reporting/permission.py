@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from dagster import AssetKey
-from dagster._core.storage.tags import REPORTING_USER_TAG
 from dagster._core.workspace.permissions import Permissions
 
 from asset_events import CheckEvent, InvalidEventError
+from asset_events.reserved_metadata import REPORTING_USER
 from asset_reporting.auth import CALLER
 from asset_reporting.scopes import FORBIDDEN
 
@@ -42,5 +42,5 @@ def permitted(context: BaseWorkspaceRequestContext, request: Request, event: Ass
 def _signed(event: AssetEvent, name: str) -> AssetEvent:
     """Put the name where Dagster has it: in a tag, which the contract lets no sender set; a check's result has none."""
     if isinstance(event, CheckEvent):
-        return event.model_copy(update={"metadata": {**event.metadata, REPORTING_USER_TAG: name}})
-    return event.model_copy(update={"tags": {**event.tags, REPORTING_USER_TAG: name}})
+        return event.model_copy(update={"metadata": {**event.metadata, REPORTING_USER: name}})
+    return event.model_copy(update={"tags": {**event.tags, REPORTING_USER: name}})
