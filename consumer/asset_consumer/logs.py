@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ LogFormat: TypeAlias = Literal["text", "json"]
 
 _GUESTS = ("dagster", "uvicorn", "uvicorn.error", "uvicorn.access")
 _MAX_FRAMES = 20
+_ON_LINES_OF_THEIR_OWN = ("exception", "stack")
 
 
 def configure_logging(log_format: LogFormat | None, level: str, stream: TextIO | None = None) -> None:
@@ -95,8 +97,14 @@ def _head_first(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape what could break the line; JSON does that by itself."""
-    return {one_line(str(name)): one_line(_text(value)) for name, value in event.items()}
+    """Escape what could break the line or pass for another field; JSON does that by itself."""
+    return {_field(name): one_line(_text(value)) for name, value in event.items()}
+
+
+def _field(name: str) -> str:
+    """A field's name without spaces and signs; `stack` and `exception` would be given a line of their own."""
+    safe = re.sub(r"[^\w.:/@-]", "_", name)
+    return f"{safe}_" if safe in _ON_LINES_OF_THEIR_OWN else safe
 
 
 def _text(value: object) -> str:
