@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -169,6 +171,30 @@ def test_exception_of_another_library_is_logged_without_its_message_too(
         logging.getLogger("sqlalchemy.pool").exception("connection lost")
     assert CANARY not in stream.getvalue()
     assert "connection lost" in stream.getvalue()
+
+
+async def fail_unseen() -> None:
+    """A callback and a task of which nobody asks what became: asyncio tells the log."""
+
+    def fail(said: str) -> None:
+        raise ValueError(said)
+
+    asyncio.get_running_loop().call_soon(fail, f"{CANARY}\n2026")
+    task = asyncio.create_task(asyncio.to_thread(fail, CANARY))
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_what_asyncio_tells_of_a_failure_quotes_no_value(stream: io.StringIO, log_format: LogFormat) -> None:
+    configure_logging(log_format, "INFO", stream)
+    asyncio.run(fail_unseen())
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "Exception in callback" in lines[0]
+    assert "Task exception was never retrieved" in lines[1]
+    assert all("ValueError" in line and "test_logs.py:" in line and CANARY not in line for line in lines)
 
 
 def test_only_our_own_lines_follow_the_level_below_warning(stream: io.StringIO) -> None:

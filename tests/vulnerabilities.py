@@ -20,7 +20,7 @@ from lock_file import OURS, PROJECT, read_lock
 
 ACCEPTED = PROJECT / ".ci" / "accepted-vulnerabilities.toml"
 
-_PINNED = "uv@0.13.9"
+PINNED = "uv@0.13.9"
 """The command is experimental: another version may say it otherwise."""
 
 _DEADLINE_S = 25
@@ -36,7 +36,7 @@ def accepted() -> dict[tuple[str, str], str]:
 
 
 def main(uv: str, *service: str) -> int:
-    command = [uv, "tool", "run", "--quiet", _PINNED, "audit", "--frozen", "--output-format", "json"]
+    command = [uv, "tool", "run", "--quiet", PINNED, "audit", "--frozen", "--output-format", "json"]
     command += ["--preview-features", "audit-command,json-output"]
     if service:
         command += ["--service-url", *service]

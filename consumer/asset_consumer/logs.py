@@ -60,6 +60,7 @@ def _formatter(log_format: LogFormat, *, colors: bool) -> logging.Formatter:
         foreign_pre_chain=[structlog.stdlib.ExtraAdder()],
         processors=[
             _describe_exception,
+            _shorten_asyncio,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -76,6 +77,13 @@ def _describe_exception(_logger: WrappedLogger, _method: str, event: EventDict) 
     if isinstance(error, BaseException):
         event["error"] = " from ".join(f"{type(one).__module__}.{type(one).__qualname__}" for one in _chain(error))
         event["at"] = _frames(error)
+    return event
+
+
+def _shorten_asyncio(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What asyncio says of a task or callback that failed quotes its arguments, and the exception's message below."""
+    if event["_record"].name == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0].partition("(")[0]
     return event
 
 

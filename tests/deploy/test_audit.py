@@ -14,11 +14,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from lock_file import OURS, PROJECT, read_lock
 from ports import free_port
+from vulnerabilities import PINNED
 
 pytestmark = pytest.mark.deploy
 
 VULNERABLE = "jinja2"
 UV = shutil.which("uv") or str(PROJECT / ".tools" / "bin" / "uv")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fetched() -> None:
+    """The first call fetches the pinned uv: that may take longer than an audit waits for its answer."""
+    subprocess.run([UV, "tool", "run", "--quiet", PINNED, "--version"], check=True, capture_output=True, timeout=100)
 
 
 @contextmanager
