@@ -4,7 +4,7 @@
 #   make test ARGS="-k http"    arguments for pytest, and for `make test-oldest`
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test heavy soak test-oldest kafka deploy check fix
+.PHONY: help dev test heavy soak test-oldest kafka deploy check fix audit sbom
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -61,6 +61,14 @@ check: $(DEV_READY) ## Check style, types and layers
 fix: $(DEV_READY) ## Repair what ruff can repair
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+audit: $(DEV_READY) ## Ask whether a vulnerability is known of a locked package, where that can be asked
+	@.venv/bin/python tests/vulnerabilities.py $(UV) $(ARGS)
+
+sbom: $(DEV_READY) ## Write dist/asset-bridge.cdx.json: what an installation with every extra holds
+	@mkdir -p dist
+	$(UV) export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 --preview-features sbom-export --output-file dist/asset-bridge.cdx.json
+	.venv/bin/python tests/sbom.py dist/asset-bridge.cdx.json
 
 # What `dev` needs is installed apart from what `test` and `check` need, so that a first `make dev` is quick.
 # --inexact leaves the tools in place when `make dev` comes after `make test`.

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 import json
 import logging
+import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from starlette.testclient import TestClient
 
 from asset_consumer.logs import LogFormat, configure_logging
 
 FORMATS: list[LogFormat] = ["json", "text"]
 CANARY = "canary-4711"
+QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 LOGGERS = ["", "asset_bridge", "dagster", "uvicorn", "uvicorn.error", "uvicorn.access", "py.warnings"]
 
 
@@ -75,7 +81,9 @@ def test_text_line_has_level_event_and_the_fields(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
-@pytest.mark.parametrize("evil", ["a\nb", "a\rb", "a\x1b[2Jb", "a\x00b", "a\u2028b", "a\u202eb", "a\udc80b", "a\x85b"])
+@pytest.mark.parametrize(
+    "evil", ["a\nb", "a\rb", "a\x1b[2Jb", "a\x00b", "a\u2028b", "a\u202eb", "a\udc80b", "a\x85b", "\x7f"]
+)
 def test_nobody_can_write_a_second_line_or_move_the_cursor(
     stream: io.StringIO, log_format: LogFormat, evil: str
 ) -> None:
@@ -85,6 +93,54 @@ def test_nobody_can_write_a_second_line_or_move_the_cursor(
     assert line.endswith("\n")
     assert line[:-1].isprintable()
     assert line.encode("utf-8")
+
+
+def test_value_cannot_pass_for_another_field(stream: io.StringIO) -> None:
+    configure_logging("text", "INFO", stream)
+    log().info(
+        "said", extra={"where": "/a code=internal", "key": ["x' code=internal \" code=internal"], "by": "code=x"}
+    )
+    log().info("said", extra={" code=internal b": "x", "stack": "last", "exception": "last"})
+    lines = [QUOTED.sub("...", line) for line in stream.getvalue().splitlines()]
+    assert [line.partition("] ")[2] for line in lines] == [
+        "said [asset_bridge.consume] where=... key=... by=...",
+        "said [asset_bridge.consume] _code_internal_b=x stack_=last exception_=last",
+    ]
+
+
+def hostile_requests(client: TestClient) -> int:
+    """Send what a hostile sender would like to see in the log, in every place where it may be repeated; how many."""
+    evil = "\r\n2026-01-01T00:00:00Z [critical ] all lost code=internal \x1b[2J\u202e"
+    path = "/report_asset_observation/" + quote(evil.replace("\n", "\x85"), safe="")  # \n: 404, and no line
+    body = {"event_type": "asset_observation", "asset_key": ["a", evil]}
+    answers = [
+        client.post(path, json={}),
+        client.post(path, json={evil: 1}),
+        client.post(path, content=b"{" + evil.encode()),
+        client.post("/report_asset_observation/b", params={evil: evil, "partition": evil}),
+        client.post("/report_asset_observation/b", json={"metadata": {evil: {"type": evil, "raw_value": 1}}}),
+        client.post(
+            "/report_asset_observation/b", json={}, headers={"X-API-Key": "a\x1b[2J", "Idempotency-Key": "\x1b"}
+        ),
+        client.post(
+            "/report_asset_events", json=[body, {**body, "event_type": evil}, {**body, "idempotency_key": evil}]
+        ),
+    ]
+    assert {answer.status_code for answer in answers} == {200, 400}
+    return len(answers)
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_nobody_who_posts_can_write_a_line_of_the_log(
+    stream: io.StringIO, log_format: LogFormat, client: TestClient
+) -> None:
+    configure_logging(log_format, "DEBUG", stream)
+    asked = hostile_requests(client)
+    lines = stream.getvalue().removesuffix("\n").split("\n")
+    assert len(lines) >= asked
+    assert all(line.isprintable() for line in lines)
+    assert all(line.startswith('{"timestamp": "20' if log_format == "json" else "20") for line in lines)
+    assert not [line for line in lines if re.search(r"\[critical |code=internal", QUOTED.sub("", line))]
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
@@ -115,6 +171,30 @@ def test_exception_of_another_library_is_logged_without_its_message_too(
         logging.getLogger("sqlalchemy.pool").exception("connection lost")
     assert CANARY not in stream.getvalue()
     assert "connection lost" in stream.getvalue()
+
+
+async def fail_unseen() -> None:
+    """A callback and a task of which nobody asks what became: asyncio tells the log."""
+
+    def fail(said: str) -> None:
+        raise ValueError(said)
+
+    asyncio.get_running_loop().call_soon(fail, f"{CANARY}\n2026")
+    task = asyncio.create_task(asyncio.to_thread(fail, CANARY))
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_what_asyncio_tells_of_a_failure_quotes_no_value(stream: io.StringIO, log_format: LogFormat) -> None:
+    configure_logging(log_format, "INFO", stream)
+    asyncio.run(fail_unseen())
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "Exception in callback" in lines[0]
+    assert "Task exception was never retrieved" in lines[1]
+    assert all("ValueError" in line and "test_logs.py:" in line and CANARY not in line for line in lines)
 
 
 def test_only_our_own_lines_follow_the_level_below_warning(stream: io.StringIO) -> None:

@@ -153,7 +153,7 @@ def _refuse(problems: Sequence[str]) -> int:
 
 
 def _fail(reason: str) -> int:
-    click.echo(f"asset-bridge: {reason}", err=True)
+    click.echo(f"asset-bridge: {one_line(reason)}", err=True)
     return 1
 
 

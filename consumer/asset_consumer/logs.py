@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ LogFormat: TypeAlias = Literal["text", "json"]
 
 _GUESTS = ("dagster", "uvicorn", "uvicorn.error", "uvicorn.access")
 _MAX_FRAMES = 20
+_ON_LINES_OF_THEIR_OWN = ("exception", "stack")
 
 
 def configure_logging(log_format: LogFormat | None, level: str, stream: TextIO | None = None) -> None:
@@ -58,6 +60,7 @@ def _formatter(log_format: LogFormat, *, colors: bool) -> logging.Formatter:
         foreign_pre_chain=[structlog.stdlib.ExtraAdder()],
         processors=[
             _describe_exception,
+            _shorten_asyncio,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -74,6 +77,13 @@ def _describe_exception(_logger: WrappedLogger, _method: str, event: EventDict) 
     if isinstance(error, BaseException):
         event["error"] = " from ".join(f"{type(one).__module__}.{type(one).__qualname__}" for one in _chain(error))
         event["at"] = _frames(error)
+    return event
+
+
+def _shorten_asyncio(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What asyncio says of a task or callback that failed quotes its arguments, and the exception's message below."""
+    if event["_record"].name == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0].partition("(")[0]
     return event
 
 
@@ -95,8 +105,14 @@ def _head_first(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape what could break the line; JSON does that by itself."""
-    return {one_line(str(name)): one_line(_text(value)) for name, value in event.items()}
+    """Escape what could break the line or pass for another field; JSON does that by itself."""
+    return {_field(name): one_line(_text(value)) for name, value in event.items()}
+
+
+def _field(name: str) -> str:
+    """A field's name without spaces and signs; `stack` and `exception` would be given a line of their own."""
+    safe = re.sub(r"[^\w.:/@-]", "_", name)
+    return f"{safe}_" if safe in _ON_LINES_OF_THEIR_OWN else safe
 
 
 def _text(value: object) -> str:
