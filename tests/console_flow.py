@@ -97,6 +97,7 @@ def console_flow(folder: Path, broker: Broker | None = None) -> Iterator[Console
             ASSET_BRIDGE_CONSOLE__MANAGEMENT_URLS=f"http://localhost:{management},http://127.0.0.1:{free_port()}",
             ASSET_BRIDGE_CONSOLE__DAGSTER_URL="http://localhost:3000",
             ASSET_BRIDGE_CONSOLE__KEYS_FILE=str(keys),
+            ASSET_BRIDGE_CONSOLE__ALLOW_ANONYMOUS="true",
             ASSET_BRIDGE_LOG_FORMAT="json",
         )
         home = folder / "home"

@@ -74,7 +74,7 @@ def visitor() -> Visitor:
 
 
 def sign_in(client: TestClient, key: str, **headers: str) -> TestClient:
-    answer = client.post("/sign-in", data={"key": key, "name": "Ada"}, headers=headers)
+    answer = client.post("/sign-in", data={"key": key}, headers=headers)
     assert answer.status_code == 303
     return client
 

@@ -142,6 +142,7 @@ def start_http(
         reporting=reporting,
         api_keys=api_keys,
         rate_limit=rate_limit(settings),
+        local=is_loopback(settings.http.host),
         health=health,
         probes=settings.http.management_port is None,
         storage_deadline_s=settings.storage.deadline_s,

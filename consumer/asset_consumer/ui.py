@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from asset_consumer.addresses import is_loopback
 from asset_consumer.dagster_instance import open_ui_reporting
 from asset_consumer.serve import rate_limit, run_http
 from asset_consumer.server_tls import server_tls
@@ -20,6 +21,7 @@ from asset_reporting import tracing
 from asset_reporting.answers import unavailable_answer
 from asset_reporting.app import probe_routes
 from asset_reporting.auth import AssetReportingAuthMiddleware
+from asset_reporting.cross_site import CrossSiteGuard
 from asset_reporting.http_reporting import HttpReporting
 from asset_reporting.recorders import recorder_facts
 from asset_reporting.reporters import DryRun, choose_reporter
@@ -103,9 +105,11 @@ def _start(  # noqa: PLR0913, PLR0917 # bound to the first two, called with the 
             lineage=settings.lineage.rules_of(),
         ),
     )
-    guards = []
-    if api_keys is not None:
-        guards.append(Middleware(AssetReportingAuthMiddleware, api_keys=api_keys, rate_limit=rate_limit(settings)))
+    guards = [
+        Middleware(CrossSiteGuard, local=is_loopback(settings.http.host))
+        if api_keys is None
+        else Middleware(AssetReportingAuthMiddleware, api_keys=api_keys, rate_limit=rate_limit(settings))
+    ]
     app = webserver.create_asgi_app(middleware=guards, lifespan=lifespan)
     app.router.routes[:0] = _probes(settings, health)
     tls = server_tls(settings.http, "http")

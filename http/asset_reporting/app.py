@@ -20,6 +20,7 @@ from asset_reporting.answers import one_error, unavailable_answer
 from asset_reporting.api_keys import ApiKeys
 from asset_reporting.auth import LINEAGE_PATH, SCOPES_ARE_CHECKED, AssetReportingAuthMiddleware
 from asset_reporting.batch_endpoint import BATCH_PATH, handle_report_asset_events_request
+from asset_reporting.cross_site import CrossSiteGuard
 from asset_reporting.documents import document_routes
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
@@ -69,6 +70,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     reporting: ReportingContext,
     api_keys: ApiKeys | None = None,
     rate_limit: RateLimit | None = None,
+    local: bool = True,
     health: Health | None = None,
     probes: bool = True,
     storage_deadline_s: float = STORAGE_DEADLINE_S,
@@ -87,6 +89,7 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
         reporting: Where to record, and which targets to accept.
         api_keys: Who may report; None lets everybody.
         rate_limit: How often each key may.
+        local: Whether only this machine reaches it; without keys, web pages under other names may not report then.
         health: What `/livez` and `/readyz` answer from; the application keeps its condition `storage`, and its heart.
         probes: Whether they and `/metrics` are served here; else they are on a port of their own.
         storage_deadline_s: Seconds after which a report is answered 503, whatever the storage does.
@@ -102,9 +105,11 @@ def create_app(  # noqa: PLR0913 # one keyword per setting of the server
     health.set(CONDITION, ok=False, reason="not asked yet")
     health.note("recorder", recorder_facts(reporting.recorder))
     reporter = choose_reporter(reporting, deadline_s=storage_deadline_s, workers=storage_workers)
-    guards = []
-    if api_keys is not None:
-        guards.append(Middleware(AssetReportingAuthMiddleware, api_keys=api_keys, rate_limit=rate_limit))
+    guards = [
+        Middleware(CrossSiteGuard, local=local)
+        if api_keys is None
+        else Middleware(AssetReportingAuthMiddleware, api_keys=api_keys, rate_limit=rate_limit)
+    ]
     outermost = []
     if tracing.tracer() is not None:
         reporter, outermost = TracedReporter(reporter, reporting.database), [Middleware(TracedRequests)]

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from asset_events.json_values import RESERVED_KEYS
 from asset_events.limits import MAX_INTEGER, MAX_METADATA_ENTRIES
-from asset_events.reserved_metadata import TABLE_SET, TIMES
+from asset_events.reserved_metadata import REPORTING_USER, TABLE_SET, TIMES
 from asset_events.times import TIME_SCHEMA
 from asset_events.typed_metadata import ENVELOPES, INFERRED
 
@@ -72,7 +72,7 @@ def _metadata(ref: Ref, raw_values: dict[str, JsonSchema]) -> JsonSchema:
     return {
         "type": ["object", "null"],
         "maxProperties": MAX_METADATA_ENTRIES,
-        "propertyNames": {"not": {"enum": sorted(RESERVED_KEYS)}},
+        "propertyNames": {"not": {"enum": sorted({*RESERVED_KEYS, REPORTING_USER})}},
         "properties": {**tables, **dict.fromkeys(sorted(TIMES), _entry(ref, [TIME_SCHEMA], time))},
         "additionalProperties": ref("MetadataValue"),
     }
