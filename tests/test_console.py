@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from console_flow import HOSTILE, OPERATOR, VIEWER
+from dagster import DagsterInstance
 from known_keys import entry_of, key_of, keys_file
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
@@ -29,6 +30,7 @@ from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_error import SettingsError
 from asset_consumer.settings_kafka import KafkaSettings
 from asset_reporting.api_keys import ApiKeys, Caller
+from asset_reporting.pause_store import PauseStore
 from asset_reporting.scopes import parse_scopes
 
 TEMPLATES = STATIC.parent / "templates"
@@ -151,6 +153,46 @@ def test_an_operators_form_needs_the_token_of_its_session(visitor: Visitor) -> N
     for token in ("", "wrong", csrf(other)):
         assert client.post("/preview", data={"action": "park", "at": LINE.at, "csrf": token}).status_code == 403
     assert client.post("/preview", data={"action": "none", "at": LINE.at, "csrf": csrf(client)}).status_code == 400
+
+
+def test_an_operator_pauses_and_resumes_a_topic_in_his_name(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = sign_in(visitor(), OPERATOR)
+    topic = "dagster.asset-events"
+    with DagsterInstance.local_temp() as instance, caplog.at_level("INFO", "asset_bridge.audit"):
+        monkeypatch.setattr(client.app.state.world.storage, "instance", lambda: instance)  # type: ignore[attr-defined] # a Starlette application
+
+        def post(**form: str) -> int:
+            return client.post("/pause", data={"csrf": csrf(client), "topic": topic, **form}).status_code
+
+        assert [
+            post(do="pause"),
+            post(do="pause", reason="x\ny"),
+            post(do="stop"),
+            post(do="pause", topic="other"),
+        ] == [400] * 4
+        assert PauseStore(instance).read("asset-bridge") == {}
+        assert post(do="pause", reason="a long load") == 303
+        kept = PauseStore(instance).read("asset-bridge")[topic]
+        assert (kept.by, kept.reason) == ("o", "a long load")
+        assert post(do="resume") == 303
+        assert PauseStore(instance).read("asset-bridge") == {}
+
+    audited = [vars(record) for record in caplog.records if vars(record).get("happening") == "console_paused"]
+    assert [(one["who"], one["action"], one["topic"]) for one in audited] == [
+        ("o", "pause", topic),
+        ("o", "resume", topic),
+    ]
+
+
+def test_nobody_else_pauses(visitor: Visitor) -> None:
+    form = {"do": "pause", "topic": "dagster.asset-events", "reason": "r"}
+    viewer = sign_in(visitor(), VIEWER)
+    assert viewer.post("/pause", data={**form, "csrf": csrf(viewer)}).status_code == 403
+    assert visitor().post("/pause", data=form).status_code == 403
+    operator = sign_in(visitor(), OPERATOR)
+    assert operator.post("/pause", data={**form, "csrf": "wrong"}).status_code == 403
 
 
 def test_forms_of_other_sites_are_refused(visitor: Visitor) -> None:

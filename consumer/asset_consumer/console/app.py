@@ -16,6 +16,7 @@ from asset_consumer.console.action_pages import acting, apply, preview, preview_
 from asset_consumer.console.guard import Guard
 from asset_consumer.console.letter_pages import letter_page, letters_page, value_file
 from asset_consumer.console.pages import events_page, flow_page
+from asset_consumer.console.pause_pages import pause
 from asset_consumer.console.sign_in import sign_in, sign_in_page, sign_out
 from asset_consumer.console.visits import refused, shown
 
@@ -43,6 +44,7 @@ def create_console(world: World) -> Starlette:
         Route("/preview", acting(preview), methods=["POST"]),
         Route("/apply", acting(apply), methods=["POST"]),
         Route("/result", shown(result_page)),
+        Route("/pause", acting(pause), methods=["POST"]),
         Route("/sign-in", sign_in_page),
         Route("/sign-in", sign_in, methods=["POST"]),
         Route("/sign-out", sign_out, methods=["POST"]),

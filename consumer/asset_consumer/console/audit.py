@@ -44,6 +44,12 @@ def acted(who: str, action: str, outcomes: Mapping[str, str], problem: str) -> N
     _log.info(text, extra=fields | ({"problem": problem} if problem else {}))
 
 
+def paused(who: str, action: str, topic: str) -> None:
+    """Somebody has paused or resumed a topic."""
+    fields = {"happening": "console_paused", "who": who, "action": action, "topic": topic}
+    _log.info("Somebody paused or resumed a topic by the console.", extra=fields)
+
+
 def refused(who: str, action: str, reason: str) -> None:
     """Something was asked for that could not be, or may not be, done."""
     fields = {"happening": "console_action_refused", "who": who, "action": action, "reason": reason}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asset_consumer.console.events import dagster_link
 from asset_consumer.console.world import FRESH_S
+from asset_reporting.pauses import LONGEST_REASON
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -32,6 +33,8 @@ async def flow_page(visit: Visit) -> Response:
         flow=world.flow(),
         curve=world.pace.curve(),
         group=world.settings.kafka.group_id,
+        topics=[topic.name for topic in world.settings.kafka.topics],
+        longest_reason=LONGEST_REASON,
         letters_open=letters.value.open if letters.value is not None else None,
         newest=_linked(visit, events[:NEWEST]),
         facts=SimpleNamespace(
