@@ -26,6 +26,8 @@ from attack_kafka import OPTIONS, Judge, Records, as_record
 from attack_watch import Watch, all_logged
 from dagster import DagsterInstance
 
+REQUESTS_PERCENT = 40
+
 SHARE = 20_000
 """Inputs that a process sends with one application."""
 
@@ -69,12 +71,13 @@ class Attack:
         ])  # fmt: skip
 
 
-def attack(instance: DagsterInstance, inputs: int, seed: int) -> Attack:
-    """Send so many inputs: two requests to three records."""
+def attack(instance: DagsterInstance, inputs: int, seed: int, percent: int = REQUESTS_PERCENT) -> Attack:
+    """Send so many inputs, of which so many are requests."""
+    requests = inputs * percent // 100
     done = Attack()
-    with all_logged():
-        asyncio.run(_requests(done, instance, inputs * 2 // 5, random.Random(seed)))  # noqa: S311 # to be drawn again
-        _records(done, inputs - inputs * 2 // 5, random.Random(seed + 1))  # noqa: S311 # as well
+    with all_logged(done.watch):
+        asyncio.run(_requests(done, instance, requests, random.Random(seed)))  # noqa: S311 # to be drawn again
+        _records(done, inputs - requests, random.Random(seed + 1))  # noqa: S311 # as well
     return done
 
 
@@ -110,11 +113,11 @@ def _records(done: Attack, count: int, drawn: random.Random) -> None:
     done.codes += judge.codes
 
 
-def _share(inputs: int, seed: int) -> Attack:
+def _share(inputs: int, percent: int, seed: int) -> Attack:
     """What one process does; when one input takes for ever, it says where it is, and ends."""
     faulthandler.dump_traceback_later(inputs * MOST_S_PER_INPUT, exit=True)
     with DagsterInstance.local_temp() as instance:
-        done = attack(instance, inputs, seed)
+        done = attack(instance, inputs, seed, percent)
     faulthandler.cancel_dump_traceback_later()
     return done
 
@@ -124,13 +127,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--requests-percent", type=int, default=REQUESTS_PERCENT, help="the rest are records")
     parser.add_argument("--processes", type=int, default=2)
     wanted = parser.parse_args()
     began, whole = time.monotonic(), Attack()
     shares = -(-wanted.inputs // (wanted.processes * SHARE)) * wanted.processes
     with multiprocessing.get_context("spawn").Pool(wanted.processes) as pool:
         seeds = range(wanted.seed, wanted.seed + 2 * shares, 2)
-        for done in pool.imap_unordered(partial(_share, wanted.inputs // shares), seeds):
+        for done in pool.imap_unordered(partial(_share, wanted.inputs // shares, wanted.requests_percent), seeds):
             whole.add(done)
             sys.stdout.write(f"{whole.requests + whole.records} sent, {len(whole.watch.findings)} findings\n")
             sys.stdout.flush()

@@ -38,11 +38,11 @@ RUN_EVENTS: Final[list[Any]] = [SPARK, DBT_TESTS, FLINK]
 _RAW: Final = re.compile(r'"@raw(\d+)@"')
 
 _ACCEPTED: Final = [case for case in CASES if case.code is None and len(case.body) < 4096 and case.body[:1] == b"{"]
-_DOCUMENTS: Final[dict[str, list[Any]]] = {
-    **{kind: [json.loads(case.body) for case in _ACCEPTED if case.event_type == kind] for kind in EVENT_TYPES},
-    "any": [{"event_type": case.event_type, **json.loads(case.body)} for case in _ACCEPTED],
-    "run": RUN_EVENTS,
-    "cloud": CLOUD_EVENTS,
+_DOCUMENTS: Final[dict[str, list[str]]] = {
+    **{kind: [case.body.decode() for case in _ACCEPTED if case.event_type == kind] for kind in EVENT_TYPES},
+    "any": [json.dumps({"event_type": case.event_type, **json.loads(case.body)}) for case in _ACCEPTED],
+    "run": [json.dumps(one) for one in RUN_EVENTS],
+    "cloud": [json.dumps(one) for one in CLOUD_EVENTS],
 }
 _BODIES: Final = [case.body for case in CASES if len(case.body) < 8192]
 
@@ -76,7 +76,7 @@ class Bytes:
 
     def name(self) -> str:
         drawn = self.drawn
-        return drawn.choice(_FIELDS) if drawn.random() < 0.8 else drawn.choice("nüA\t\u202e") * 64 + self.canary()
+        return drawn.choice(_FIELDS) if drawn.random() < 0.8 else drawn.choice("nüA\t\u202e") * 160 + self.canary()
 
     def body(self, kind: str = "any") -> bytes:
         """One body, most often of the kind that is asked for there; changed as a document, as bytes, or as both."""
@@ -101,7 +101,7 @@ class Bytes:
     def _document(self, kind: str) -> bytes:
         if self.drawn.random() < 0.1:
             kind = self.drawn.choice(list(_DOCUMENTS))
-        document = json.loads(json.dumps(self.drawn.choice(_DOCUMENTS[kind])))
+        document = json.loads(self.drawn.choice(_DOCUMENTS[kind]))
         raws: list[str] = []
         for _ in range(self.drawn.choice((0, 1, 1, 1, 2, 4))):
             self._change(document, raws)

@@ -10,7 +10,7 @@ from typing import Final
 
 from attack_bytes import Bytes
 from attack_http import RULES
-from attack_watch import Watch, leaks
+from attack_watch import Watch
 
 from asset_consumer.classify import classify
 from asset_consumer.dead_letter import dead_letter
@@ -103,8 +103,7 @@ class Judge:
         return item
 
     def _look_at(self, record: Record, item: Item) -> None:
-        check = self.watch.check
-        check(item.failure is None, f"failed: {item.failure}", record)
+        self.watch.check(item.failure is None, f"failed: {item.failure}", record)
         if item.reason is None:
             self.codes["framed" if item.unread else "accepted"] += 1
             return
@@ -112,7 +111,7 @@ class Judge:
         letter = dead_letter(record, item.reason, group="g", app="a/1", failed_at=_FAILED_AT)
         own = letter.headers[len(record.headers) :] if letter.headers[: len(record.headers)] == record.headers else ()
         told = f"{item.reason!r} {own!r}"
-        check(not leaks(told), f"dead-lettered with a value: {told[:2000]}", record)
+        self.watch.check_kept(told, "dead-lettered with a value", record, record.value or b"")
 
 
 def as_record(route: str, body: bytes) -> Record:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from attack import Attack, attack
 from attack_bytes import CANARY
 from dagster import DagsterInstance
 
-from asset_events import ErrorDetail, InvalidEventError, decode, explain
+from asset_events import ErrorDetail, InvalidEventError, decode, explain, parse_parts
 from asset_reporting import happenings, request_parts
 
 FEW = 150
@@ -23,7 +22,7 @@ def findings(instance: DagsterInstance) -> str:
 
 @pytest.fixture(scope="module")
 def done(instance: DagsterInstance) -> Attack:
-    return attack(instance, 2500, seed=20)
+    return attack(instance, 1500, seed=20)
 
 
 def test_no_input_does_harm(done: Attack) -> None:
@@ -32,9 +31,9 @@ def test_no_input_does_harm(done: Attack) -> None:
 
 def test_the_inputs_come_far(done: Attack) -> None:
     """Were nearly all refused for the same reason, most of the code would not be reached."""
-    assert done.requests + done.records == 2500
+    assert done.requests + done.records == 1500
     assert done.agreed == done.requests // 5
-    assert done.watch.lines > 500
+    assert done.watch.lines > 300
     assert {200, 201, 400, 401, 404, 405, 413} <= done.statuses.keys()
     assert sum(done.statuses[status] for status in (200, 201)) > done.requests / 20
     assert {"accepted", "framed", "schema.invalid", "field.unknown", "asset.forbidden"} <= done.codes.keys()
@@ -89,11 +88,9 @@ def test_what_raises_is_found(
 
 
 def test_a_road_that_judges_otherwise_is_found(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse: Callable[..., Any] = request_parts.parse_parts
-
     def otherwise(*arguments: Any, **keywords: Any) -> Any:
         try:
-            return parse(*arguments, **keywords)
+            return parse_parts(*arguments, **keywords)
         except InvalidEventError:
             raise InvalidEventError([ErrorDetail("", "field.unknown", "Something else")]) from None
 
