@@ -29,7 +29,7 @@ def _looked_at(logger: logging.Logger, record: logging.LogRecord) -> None:
 
 
 def pytest_configure() -> None:
-    logging.Logger.handle = _looked_at  # type: ignore[method-assign] # before any handler, and with the extra fields
+    logging.Logger.handle = _looked_at  # type: ignore[assignment,method-assign] # before any handler, and with the extra fields
 
 
 def pytest_unconfigure() -> None:
