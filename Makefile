@@ -4,7 +4,7 @@
 #   make test ARGS="-k http"    arguments for pytest, and for `make test-oldest`
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test heavy soak test-oldest kafka deploy check fix audit sbom
+.PHONY: help dev test heavy soak attack test-oldest kafka deploy check fix audit sbom
 
 # The Python of this machine is used, never one that uv would download.
 export UV_PYTHON_DOWNLOADS := never
@@ -48,6 +48,9 @@ deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches
 
 soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS="--minutes 30")
 	.venv/bin/python tests/soak.py $(ARGS)
+
+attack: $(DEV_READY) ## Send a million hostile inputs to both decoders (ARGS="--inputs 100000")
+	.venv/bin/python tests/attack.py $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
 	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from kept_secrets import look_at
+
 if TYPE_CHECKING:
     import pytest
 
@@ -18,9 +20,11 @@ def asset_bridge(*arguments: str, stdin: str = "", **environment: str) -> subpro
 def python(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ASSET_BRIDGE_")}
     command = [sys.executable, *arguments]
-    return subprocess.run(
+    done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, env=clean | environment, timeout=60, check=False
     )
+    look_at("what a command has written", done.stdout + done.stderr)
+    return done
 
 
 def without_test_variables(monkeypatch: pytest.MonkeyPatch) -> None:

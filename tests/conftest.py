@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
-pytest_plugins = ["missing", "brokers", "databases", "broker_faults"]
+pytest_plugins = ["missing", "shown_secrets", "brokers", "databases", "broker_faults"]
 
 # How long an example takes depends on what else the machine does, and is nobody's fault.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

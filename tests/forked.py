@@ -18,6 +18,7 @@ from typing import Self
 import fault_points
 from confluent_kafka import Consumer, TopicPartition
 from consuming import eventually
+from kept_secrets import look_at
 from processes import START_S
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -52,6 +53,7 @@ class Forked:
             self._process.kill()
         self._process.join(10)
         self._process.close()
+        look_at("what a process has written", self._read("out") + self.err)
 
     @property
     def err(self) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from kept_secrets import keep_secret
+
 from asset_reporting.api_key_file import ApiKey
 from asset_reporting.api_keys import ApiKeys
 
@@ -37,4 +39,5 @@ def keys_file(path: Path, *entries: ApiKey) -> Path:
 
 
 def _secret(key_id: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(f"secret of {key_id}".encode()).digest()).decode().rstrip("=")
+    secret = base64.urlsafe_b64encode(hashlib.sha256(f"secret of {key_id}".encode()).digest()).decode().rstrip("=")
+    return keep_secret(secret, f"the API key {key_id}")

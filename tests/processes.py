@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from broker import Broker
+from kept_secrets import look_at
 from ports import free_port
 
 START_S = 60.0
@@ -54,6 +55,7 @@ class Process:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
+        look_at("what a process has written", "".join(self.out + self.err))
 
     @property
     def pid(self) -> int:

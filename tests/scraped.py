@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kept_secrets import look_at
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
@@ -18,6 +19,7 @@ def scraped(client: Client | None = None) -> dict[str, float]:
     """Every sample, by its name and the values of its labels, in the order of the labels' names: `name:value:value`."""
     answer = (client or TestClient(create_management_app(Health()))).get("/metrics")
     assert answer.status_code == 200
+    look_at("the metrics", answer.text)
     return {
         ":".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
         for family in text_string_to_metric_families(answer.text)

@@ -13,6 +13,7 @@ import pytest
 from broker import Broker
 from consuming import FaultyRecorder, RunningConsumer, committed_offsets, eventually, happened, holds_for
 from dagster import DagsterInstance
+from kept_secrets import keep_secret
 from mock_cluster import Sent, consume_all, produce
 from numbered import event, numbers
 from ports import free_port
@@ -33,7 +34,7 @@ from asset_reporting.handlers import ReportingContext
 from asset_reporting.public_recorder import PublicRecorder
 
 PREFIX = "ASSET_BRIDGE_KAFKA__SCHEMA_REGISTRY__"
-SECRET = "s3cretW0rd"
+SECRET = keep_secret("s3cretW0rd", "a user of the schema registry")
 NO_ANSWER = "schema registry down, hanging, refusing our credentials, or answering with errors"
 
 

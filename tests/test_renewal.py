@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from certificates import authority
 from consuming import happened
+from kept_secrets import keep_secret
 
 from asset_consumer import renewal
 from asset_consumer.renewal import UntilRenewed
 from asset_consumer.settings import Settings
 from asset_consumer.settings_sources import load_settings
 
-SECRET, OTHER = "CANARY-first", "CANARY-second"
+SECRET, OTHER = (keep_secret(f"CANARY-{name}", "a file") for name in ("first", "second"))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import pytest
 import requests
 from certificates import Authority, authority
 from command_line import asset_bridge, without_test_variables
+from kept_secrets import keep_secret
 from ports import free_port
 from processes import Process
 from starlette.applications import Starlette
@@ -30,7 +31,7 @@ from asset_reporting import tls as tls_module
 from asset_reporting.server import HttpServer
 from asset_reporting.tls import RenewedTls, TlsError, TlsFiles
 
-SECRET = "CANARY-of-the-key"
+SECRET = keep_secret("CANARY-of-the-key", "a private key")
 
 
 @pytest.fixture

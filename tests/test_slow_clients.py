@@ -45,7 +45,6 @@ async def large(_: Request) -> Response:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     monkeypatch.setattr(PatientProtocol, "head_s", 0.2)
-    monkeypatch.setattr(PatientProtocol, "read_s", 0.3)
     server = HttpServer(
         Starlette(routes=[Route("/", hello), Route("/slow", slow), Route("/large", large)]), "127.0.0.1", 0
     )
@@ -123,7 +122,8 @@ def test_an_idle_connection_and_a_slow_answer_are_left_alone(port: int) -> None:
             assert session.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code == 200
 
 
-def test_who_does_not_read_the_answer_is_cut_off(server: HttpServer) -> None:
+def test_who_does_not_read_the_answer_is_cut_off(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "read_s", 0.3)
     connections = server._server.server_state.connections
     with closing(connect(server.port)) as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from asset_reporting.one_length import OneLength
 from asset_reporting.slow_clients import PatientProtocol
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class _Server(uvicorn.Server):
 def _config(app: ASGIApp, host: str, port: int, *, websockets: bool) -> uvicorn.Config:
     """h11 and asyncio by name: what uvicorn picks by itself, limits included, depends on what else is installed."""
     return uvicorn.Config(
-        app,
+        OneLength(app),
         host=host,
         port=port,
         http=PatientProtocol,

@@ -19,6 +19,7 @@ from certificates import authority
 from consuming import RunningConsumer, committed_offsets, eventually, happened
 from databases import Database
 from guarded_kafka import GuardedKafka, guarded_kafka
+from kept_secrets import keep_secret
 from letter_world import GOOD, UNKNOWN_ASSET, LetterWorld, failed, open_world
 from mock_cluster import Sent, produce
 from processes import Process, kafka_environment
@@ -32,7 +33,7 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240), pytest.mark.usefixtures("scaled_backoff")]
 
-SECRET, OTHER = "CANARY-first", "CANARY-second"
+SECRET, OTHER = (keep_secret(f"CANARY-{name}", "a user of Kafka") for name in ("first", "second"))
 PARTITIONS = 2
 
 
