@@ -26,7 +26,8 @@ _AS_OTHERS_DO = """
     generated_events honest_health http_bad_input http_docs http_metrics http_wire kill loop loop_faults
     metrics offset_drift offsets openapi paused registry_outages report_command report_events
     report_events_limits reset_once schemathesis stuck_storage topic_made_anew tracing tracing_kafka
-    authorization cross_site memory_bounds slow_clients ui_command user_document_formats user_document_patterns
+    attack authorization cross_site memory_bounds slow_clients smuggling ui_command
+    user_document_formats user_document_patterns
 """
 """Not repeated, though they import Dagster: they look at what HTTP, the loop or a command does, or at the contract."""
 
