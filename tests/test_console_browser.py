@@ -195,7 +195,8 @@ def tab_to(page: Page, name: str) -> None:
 
 def test_an_operators_pause_is_shown_with_its_reason(flow: ConsoleFlow, browser: Browser) -> None:
     def asset_bridge(*arguments: str) -> None:
-        with Process(*arguments, home=flow.home, environment=flow.environment) as process:
+        told = {**flow.environment, "ASSET_BRIDGE_LOG_LEVEL": "DEBUG"}  # a traceback, should it fail
+        with Process(*arguments, home=flow.home, environment=told) as process:
             assert process.wait(60) == 0, process.err
 
     with opened(browser) as page:
