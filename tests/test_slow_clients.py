@@ -141,9 +141,12 @@ def instance() -> Iterator[DagsterInstance]:
         yield instance
 
 
+@pytest.mark.parametrize("at_once", [1, 100_000])
 def test_a_body_that_drips_without_falling_silent_ends(
-    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
+    """However much of it came quickly: most of a large body must not buy hours for the rest."""
+    monkeypatch.setattr(request_body, "MOST_SAVED_S", 0.3)
     monkeypatch.setattr(request_body, "GRACE_S", 0.2)
     sent: list[Any] = []
     pieces = 0
@@ -152,7 +155,7 @@ def test_a_body_that_drips_without_falling_silent_ends(
         nonlocal pieces
         pieces += 1
         await asyncio.sleep(0.02)
-        return {"type": "http.request", "body": b" ", "more_body": pieces < 500}
+        return {"type": "http.request", "body": b" " * (at_once if pieces == 1 else 1), "more_body": pieces < 500}
 
     async def send(message: Any) -> None:
         sent.append(message)
