@@ -243,6 +243,9 @@ def test_a_session_ends_with_its_key(visitor: Visitor, tmp_path: Path, monkeypat
     sign_in(client, VIEWER)
     keys_file(file, entry_of("o", ["operator"]))
     assert client.get("/letters").headers["location"] == "sign-in"
+    sign_in(client, OPERATOR)
+    keys_file(file, entry_of("o", ["operator"]).model_copy(update={"sha256": "0" * 64}))  # another key of this id
+    assert client.get("/letters").headers["location"] == "sign-in"
 
 
 def test_a_key_that_only_reports_is_no_good_at_the_console(visitor: Visitor) -> None:
