@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import statistics
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from known_keys import entry_of, key_of, keys_file, known_keys
 
-from asset_reporting.api_key_file import InvalidApiKeysError, new_key, read_keys
+from asset_reporting.api_key_file import ApiKey, InvalidApiKeysError, new_key, read_keys
 from asset_reporting.api_keys import ApiKeys, Caller
+from asset_reporting.scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOON, HOUR_S = 1_800_000_000.0, 3600.0
+CALLER = Caller("a", "a", Scopes(), entry_of("a").sha256)
 
 
 def who(keys: ApiKeys, key_id: str) -> str:
@@ -75,7 +78,7 @@ def test_a_key_counts_from_its_beginning_to_its_end() -> None:
     seen = []
     for moment in (NOON - 1, NOON, NOON + 2 * HOUR_S - 1, NOON + 2 * HOUR_S):
         now[0] = moment
-        seen.append((who(keys, "a"), keys.still("a") is not None))
+        seen.append((who(keys, "a"), keys.still(CALLER) is not None))
     assert seen == [("not_yet_valid", False), ("name a", True), ("name a", True), ("expired", False)]
 
 
@@ -184,7 +187,36 @@ def test_a_changed_file_counts_without_a_restart(file: Path) -> None:
     keys = ApiKeys.from_file(file)
     keys_file(file, entry_of("b", name="renamed"), entry_of("c"))
     assert [who(keys, key_id) for key_id in "abc"] == ["unknown", "name renamed", "name c"]
-    assert keys.still("a") is None
+    assert keys.still(CALLER) is None
+
+
+def test_another_key_of_the_same_id_is_not_the_one_that_was_shown(file: Path) -> None:
+    keys = ApiKeys.from_file(file)
+    assert keys.still(CALLER) is not None
+    keys_file(file, entry_of("a").model_copy(update={"sha256": entry_of("c").sha256}))
+    assert keys.still(CALLER) is None
+
+
+def test_what_is_read_late_does_not_bring_back_a_key_that_was_taken_out(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads look; the one that has read the older file must not be the last to say what it says."""
+    keys = ApiKeys.from_file(file)
+    keys_file(file, entry_of("a"), entry_of("b"), entry_of("c"))
+    real = read_keys
+
+    def slow(path: Path) -> list[ApiKey]:
+        read = real(path)
+        monkeypatch.setattr("asset_reporting.api_keys.read_keys", real)
+        keys_file(file, entry_of("b"))
+        thread = threading.Thread(target=keys.identify, args=[key_of("b")])  # meanwhile another one looks
+        thread.start()
+        thread.join()
+        return read
+
+    monkeypatch.setattr("asset_reporting.api_keys.read_keys", slow)
+    keys.identify(key_of("b"))
+    assert who(keys, "a") == "unknown"
 
 
 def test_a_secrets_volume_that_is_exchanged_below_its_link_is_seen(file: Path, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,11 +16,12 @@ import pytest
 from dagster import AssetCheckEvaluation, DagsterInstance
 from dagster_reading import event_of, runless_entries
 from fake_recorders import FakeRecorder
-from http_world import http_client
+from http_world import http_app, http_client
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_keys import entry_of, key_of
+from known_keys import entry_of, key_of, keys_file
 from run_events import dataset, run_event
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from asset_consumer.classify import classify
@@ -146,6 +150,42 @@ def test_of_many_events_each_is_judged_by_itself(posted: Posted, key_id: str) ->
     )
     told = [result.get("code", "success") for result in answer.json()["results"]]
     assert told == ["success" if is_allowed(key_id, *one) else "asset.forbidden" for one in asked]
+
+
+def test_a_key_that_is_taken_back_while_its_request_is_being_sent_records_nothing_more(
+    instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken out, with other scopes, or with another key under its id."""
+    monkeypatch.setattr("asset_reporting.api_keys.LOOK_EVERY_S", 0.0)
+    file, recorder = keys_file(tmp_path / "keys", entry_of("all")), FakeRecorder()
+    left = [[], [entry_of("all", ["*:b"])], [entry_of("all").model_copy(update={"sha256": "0" * 64})]]
+    with http_app(instance, ReportingContext(recorder), api_keys=ApiKeys.from_file(file)) as app:
+        for path, entries in product(("/report_asset_events", "/report_asset_observation", "/api/v1/lineage"), left):
+            keys_file(file, entry_of("all"))
+            value = run_event(outputs=[dataset()]) if "lineage" in path else event("asset_observation", ("a",))
+            answer = asyncio.run(sent_in_two(app, path, json.dumps(value), partial(keys_file, file, *entries)))
+            assert b"asset.forbidden" in answer, (path, entries)
+    assert recorder.recorded == []
+
+
+async def sent_in_two(app: Starlette, path: str, body: str, meanwhile: Callable[[], object]) -> bytes:
+    """The answer's body, where something happens before the end of the request's."""
+    pieces, sent = iter([body.encode(), b"\n"]), list[Any]()
+
+    async def receive() -> dict[str, Any]:
+        if last := (piece := next(pieces)) == b"\n":
+            meanwhile()
+        return {"type": "http.request", "body": piece, "more_body": not last}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": [(b"x-api-key", key_of("all").encode())], "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return bytes(sent[1]["body"])
 
 
 @pytest.mark.parametrize("key_id", SCOPES)

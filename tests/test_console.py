@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from asset_consumer.settings import Settings
 from asset_consumer.settings_console import ConsoleSettings
 from asset_consumer.settings_error import SettingsError
 from asset_consumer.settings_kafka import KafkaSettings
+from asset_reporting import request_body
 from asset_reporting.api_keys import ApiKeys, Caller
 from asset_reporting.pause_store import PauseStore
 from asset_reporting.scopes import parse_scopes
@@ -243,6 +246,9 @@ def test_a_session_ends_with_its_key(visitor: Visitor, tmp_path: Path, monkeypat
     sign_in(client, VIEWER)
     keys_file(file, entry_of("o", ["operator"]))
     assert client.get("/letters").headers["location"] == "sign-in"
+    sign_in(client, OPERATOR)
+    keys_file(file, entry_of("o", ["operator"]).model_copy(update={"sha256": "0" * 64}))  # another key of this id
+    assert client.get("/letters").headers["location"] == "sign-in"
 
 
 def test_a_key_that_only_reports_is_no_good_at_the_console(visitor: Visitor) -> None:
@@ -281,6 +287,53 @@ def test_forms_are_read_within_bounds(visitor: Visitor) -> None:
     client = visitor()
     assert client.post("/sign-in", data={"key": "x" * 10_000}).status_code == 413
     assert client.post("/sign-in", content=b"key=%ff").status_code == 400
+
+
+def test_a_form_that_drips_is_not_waited_for_for_ever(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "GRACE_S", 0.1)
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(200):
+            time.sleep(0.01)
+            yield b"k"
+
+    assert posted_in_pieces(visitor(), "/sign-in", pieces()) == 408
+
+
+def test_who_is_no_operator_any_more_when_the_form_is_there_may_not_act(
+    visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asset_reporting.api_keys.LOOK_EVERY_S", 0.0)
+    file = keys_file(tmp_path / "keys", entry_of("o", ["operator"]))
+    client = sign_in(visitor(keys=Keys(ApiKeys.from_file(file), anonymous=False)), OPERATOR)
+
+    def pieces() -> Iterator[bytes]:
+        yield f"csrf={csrf(client)}&topic=other&do=".encode()
+        keys_file(file, entry_of("o", ["viewer"]))
+        yield b"pause"
+
+    assert posted_in_pieces(client, "/pause", pieces()) == 403
+
+
+def posted_in_pieces(client: TestClient, path: str, pieces: Iterator[bytes]) -> int:
+    """The status of an answer to a form that is read while it is being sent."""
+    sent: list[Any] = []
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+    async def receive() -> dict[str, Any]:
+        piece = await asyncio.to_thread(next, pieces, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": [(b"host", b"localhost"), (b"cookie", cookies.encode())], "http_version": "1.1",
+        "scheme": "http", "client": ("127.0.0.1", 1), "server": ("localhost", 80),
+    }  # fmt: skip
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type] # ASGI, as Starlette's is
+    return int(sent[0]["status"])
 
 
 @pytest.mark.parametrize(

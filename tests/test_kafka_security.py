@@ -76,6 +76,10 @@ def without(properties: dict[str, str], *names: str) -> dict[str, str]:
             {**without(TOKEN, "sasl.oauthbearer.method"), "enable.sasl.oauthbearer.unsecure.jwt": "true"},
             "ENABLE_SASL_OAUTHBEARER_UNSECURE_JWT would log in by a token that nobody has signed",
         ),
+        (
+            {**TOKEN, "sasl.oauthbearer.token.endpoint.url": "HTTP://login.example/token"},
+            "SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL would send the client's secret, and get the token, readable",
+        ),
     ],
 )
 def test_what_only_looks_safe_needs_to_be_allowed(given: dict[str, str], words: str) -> None:

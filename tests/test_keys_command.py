@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from known_keys import entry_of, key_of, keys_file
 
 from asset_consumer.commands.keys import keys
+from asset_reporting.api_key_file import read_keys
 from asset_reporting.api_keys import ApiKeys, Caller
 
 RUNNER = CliRunner()
@@ -45,6 +46,13 @@ def test_a_file_is_appended_to_and_the_key_alone_is_printed(tmp_path: Path) -> N
     assert [caller(file, key.strip()).name for key in (first, second)] == ["a", "a"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert first.strip() not in file.read_text()
+
+
+def test_a_scope_of_unusual_letters_leaves_the_file_usable(tmp_path: Path) -> None:
+    """Line breaks of Unicode are none of the file's."""
+    scope = "materialization:a\u2028b/c\u0085d"
+    assert RUNNER.invoke(keys, ["create", "odd", "--scope", scope, "--file", str(tmp_path / "keys")]).exit_code == 0
+    assert [entry.scopes for entry in read_keys(tmp_path / "keys")] == [(scope,)]
 
 
 def test_scripts_get_one_document() -> None:

@@ -326,6 +326,19 @@ def test_settings_that_cannot_work_are_refused(given: dict[str, str], sentence: 
     assert raised.value.problems == [f"ASSET_BRIDGE_KAFKA__SCHEMA_REGISTRY{sentence}"]
 
 
+@pytest.mark.parametrize("secret", [WITH_PASSWORD, {"TOKEN_FILE": "x"}])
+def test_a_secret_does_not_leave_the_machine_readable_unless_that_is_wanted(secret: dict[str, str]) -> None:
+    for url in ("http://registry.example:8081", "https://a.example, http://b.example"):
+        with pytest.raises(SettingsError) as raised:
+            load_settings(None, named(URL=url, **secret))
+        (problem,) = raised.value.problems
+        assert problem.startswith("ASSET_BRIDGE_KAFKA__SCHEMA_REGISTRY__URL would send the password or token readable")
+        load_settings(None, {**named(URL=url, **secret), "ASSET_BRIDGE_KAFKA__ALLOW_INSECURE": "true"})
+        load_settings(None, named(URL=url))
+    for url in ("https://registry.example", "http://127.0.0.1:8081, http://localhost:8081"):
+        load_settings(None, named(URL=url, **secret))
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

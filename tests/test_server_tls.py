@@ -111,6 +111,36 @@ def test_nobody_comes_in_without_a_certificate_of_the_authority_as_it_is_now(tmp
             ask(server, ours, mine)
 
 
+def test_a_session_begun_by_an_authority_that_is_trusted_no_more_is_not_taken_up(
+    tmp_path: Path, ours: Authority
+) -> None:
+    """TLS 1.2 finds a session by its id, and asks for no certificate again."""
+    trusted = tmp_path / "clients.crt"
+    trusted.write_bytes(ours.file.read_bytes())
+    client = ssl.create_default_context(cafile=str(ours.file))
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.load_cert_chain(*ours.issue(tmp_path, "mine"))
+
+    def connect(server: HttpServer, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        with (
+            socket.create_connection(("127.0.0.1", server.port)) as plain,
+            client.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as connection,
+        ):
+            assert connection.session_reused == (session is not None)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            while connection.recv(65536):  # one that was broken off cannot be taken up
+                pass
+            return connection.session
+
+    with serving(TlsFiles(*ours.issue(tmp_path, "server"), client_ca=trusted)) as server:
+        session = connect(server, None)
+        assert connect(server, session) is not None
+        trusted.write_bytes(authority(tmp_path, "other").file.read_bytes())
+        for begun in (session, None):
+            with pytest.raises((ssl.SSLError, OSError)):
+                connect(server, begun)
+
+
 def test_the_keys_password_is_read_from_its_file_and_is_in_no_message(tmp_path: Path, ours: Authority) -> None:
     files = ours.issue(tmp_path, "server", password=SECRET)
     password = tmp_path / "password"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,14 +15,18 @@ from consuming import eventually
 from dagster import DagsterInstance
 from fake_recorders import FakeRecorder
 from http_world import http_app, http_client
+from run_events import dataset, run_event
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from asset_events import AssetEvent
 from asset_reporting import request_body
 from asset_reporting.body_room import BodyRoom, TooManyBodiesError
 from asset_reporting.handlers import ReportingContext
+from asset_reporting.outcomes import Outcome
+from asset_reporting.recorder import Progress
 from asset_reporting.server import HttpServer
 from asset_reporting.slow_clients import PatientProtocol
 
@@ -141,9 +146,12 @@ def instance() -> Iterator[DagsterInstance]:
         yield instance
 
 
+@pytest.mark.parametrize("at_once", [1, 100_000])
 def test_a_body_that_drips_without_falling_silent_ends(
-    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
+    """However much of it came quickly: most of a large body must not buy hours for the rest."""
+    monkeypatch.setattr(request_body, "MOST_SAVED_S", 0.3)
     monkeypatch.setattr(request_body, "GRACE_S", 0.2)
     sent: list[Any] = []
     pieces = 0
@@ -152,7 +160,7 @@ def test_a_body_that_drips_without_falling_silent_ends(
         nonlocal pieces
         pieces += 1
         await asyncio.sleep(0.02)
-        return {"type": "http.request", "body": b" ", "more_body": pieces < 500}
+        return {"type": "http.request", "body": b" " * (at_once if pieces == 1 else 1), "more_body": pieces < 500}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -184,6 +192,25 @@ def test_more_bodies_than_can_be_held_are_answered_503_and_leave_no_trace(instan
             assert client.post("/report_asset_observation/a", json={**fits, "bad": 1}).status_code == 400
         assert bodies.held == 0
     assert recorder.recorded == [("a",)] * 3
+
+
+def test_a_body_takes_its_room_until_its_event_is_recorded(instance: DagsterInstance) -> None:
+    """Else hundreds of large events would wait for a database that has stopped, in no room at all."""
+    bodies, held = BodyRoom(10_000), list[int]()
+
+    class LookingRecorder(FakeRecorder):
+        def record(self, events: Sequence[AssetEvent], progress: Sequence[Progress] = ()) -> list[Outcome]:
+            held.append(bodies.held)
+            return super().record(events, progress)
+
+    event = json.dumps({"description": "x" * 900}).encode()
+    lineage = json.dumps(run_event(dataset("b", "z"))).encode()
+    with http_client(instance, ReportingContext(LookingRecorder())) as client:
+        object.__setattr__(client.app.state.reporting, "bodies", bodies)  # type: ignore[attr-defined] # a Starlette
+        assert client.post("/report_asset_observation/a", content=event).status_code == 200
+        assert client.post("/api/v1/lineage", content=lineage).status_code < 300
+    assert held == [len(event), len(lineage)]
+    assert bodies.held == 0
 
 
 def test_room_is_given_back_whatever_happens() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
 from starlette.types import Message
+from starlette.websockets import WebSocketDisconnect
 
 from asset_reporting.auth import API_KEYS_FILE_VARIABLE, AssetReportingAuthMiddleware
 from asset_reporting.http_reporting import HttpReporting
@@ -114,6 +116,33 @@ def test_the_ui_shows_what_was_reported(client: TestClient, prefix: str) -> None
     answer = client.post(f"{prefix}/graphql", json={"query": LATEST % name})
     (latest,) = answer.json()["data"]["assetOrError"]["assetMaterializations"]
     assert latest == {"description": "by post"}
+
+
+def test_a_page_of_another_site_cannot_report_by_dagsters_own_graphql(
+    instance: DagsterInstance, client: TestClient, prefix: str
+) -> None:
+    """It takes a mutation by GET, as an image of any page would ask for it, and asks for no key."""
+    params = {"eventType": "ASSET_MATERIALIZATION", "assetKey": {"path": ["a"]}}
+    mutation = (
+        "mutation ($p: ReportRunlessAssetEventsParams!) { reportRunlessAssetEvents(eventParams: $p) { __typename } }"
+    )
+    query, before = {"query": mutation, "variables": json.dumps({"p": params})}, len(runless_events(instance))
+    for site in ("cross-site", "same-site"):
+        for method in ("GET", "POST"):
+            answer = client.request(method, f"{prefix}/graphql", params=query, headers={"Sec-Fetch-Site": site})
+            assert answer.status_code == 403
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect(f"{prefix}/graphql", ["graphql-ws"], headers={"Sec-Fetch-Site": site}),
+        ):
+            pass
+    assert len(runless_events(instance)) == before
+
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        assert client.get(f"{prefix}/graphql", params=query, headers=headers).status_code == 200
+    assert len(runless_events(instance)) == before + 3
+    with client.websocket_connect(f"{prefix}/graphql", ["graphql-ws"], headers={"Sec-Fetch-Site": "same-origin"}):
+        pass
 
 
 @pytest.mark.parametrize(

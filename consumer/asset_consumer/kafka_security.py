@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
 
@@ -15,6 +16,7 @@ _UNLESS = "set kafka.allow_insecure if that is wanted"
 _MECHANISM = ("sasl.mechanism", "sasl.mechanisms")
 _CERTIFICATES = ("ssl.certificate.location", "ssl.certificate.pem")
 _KEYS = ("ssl.key.location", "ssl.key.pem")
+_ENDPOINT = ("sasl.oauthbearer.token.endpoint.url",)
 _CLIENT_ID = ("sasl.oauthbearer.client.id", "sasl.oauthbearer.client.credentials.client.id")
 _CLIENT_SECRET = (
     "sasl.oauthbearer.client.secret",
@@ -94,9 +96,13 @@ def _check_token(given: Mapping[str, str], has: Collection[str], named: str, *, 
     if given.get("sasl.oauthbearer.method", "default").lower() != "oidc":
         text = "needs a source of tokens: also set sasl.oauthbearer.method to oidc, or kafka.msk_iam_region"
         raise _refuse(named, text)
-    for names in (("sasl.oauthbearer.token.endpoint.url",), _CLIENT_ID, (*_CLIENT_SECRET, *_ASSERTION)):
+    for names in (_ENDPOINT, _CLIENT_ID, (*_CLIENT_SECRET, *_ASSERTION)):
         if not _present(has, names) and not (names == _CLIENT_ID and _present(has, _ASSERTION)):
             raise _refuse("sasl.oauthbearer.method", f"needs the means to ask for a token: also set {names[0]}")
+    url = _first(given, _ENDPOINT)
+    if url.lower().startswith("http://") and not (allow_insecure or is_loopback(urlsplit(url).hostname or "")):
+        text = f"would send the client's secret, and get the token, readable over the network: use https, or {_UNLESS}"
+        raise _refuse(_ENDPOINT[0], text)
 
 
 def _hosts(brokers: str) -> Iterator[str]:

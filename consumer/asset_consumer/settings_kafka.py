@@ -148,6 +148,10 @@ class KafkaSettings(Section):
         check_together(properties, files, group_protocol=info.data.get("group_protocol", "classic"))
         brokers, insecure = info.data.get("bootstrap_servers"), bool(info.data.get("allow_insecure"))
         check_security(plain(properties), files, brokers=brokers, allow_insecure=insecure, iam=iam)
+        registry: SchemaRegistrySettings | None = info.data.get("schema_registry")
+        if registry is not None and not insecure and registry.sends_secret_readable():
+            text = "would send the password or token readable over the network: use https, or set kafka.allow_insecure"
+            raise PydanticCustomError("refused", "{text}", {"at": ("schema_registry", "url"), "text": text})
         return files
 
     def dead_letter_topic_of(self, topic: str) -> str:

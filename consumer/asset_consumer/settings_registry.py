@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from asset_consumer.addresses import is_loopback
 from asset_consumer.settings_fields import Name, Seconds, Section
 
 
@@ -44,6 +45,12 @@ class SchemaRegistrySettings(Section):
             if "@" in parts.netloc:
                 raise PydanticCustomError("url", "must hold no user and password, which have settings of their own")
         return url
+
+    def sends_secret_readable(self) -> bool:
+        """Whether a password or token leaves this machine without TLS."""
+        addresses = [urlsplit(address.strip()) for address in (self.url or "").split(",")]
+        bare = any(one.scheme == "http" and not is_loopback(one.hostname or "") for one in addresses)
+        return bare and (self.username is not None or self.token_file is not None)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

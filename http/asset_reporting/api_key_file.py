@@ -72,7 +72,8 @@ def read_keys(path: Path) -> list[ApiKey]:
         InvalidApiKeysError: It cannot be read, a line is no entry, or an id stands there twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Not `splitlines`: other line breaks of Unicode may stand inside of a scope.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise InvalidApiKeysError(f"The API keys file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

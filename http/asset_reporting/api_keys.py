@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -43,6 +44,8 @@ class Caller:
     key_id: str
     name: str
     scopes: Scopes
+    sha256: str = field(default="", repr=False)
+    """Of the key itself: another key may be given the same id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class ApiKeys:
         self._known = _known(keys)
         self._watched = watched
         self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._looking = threading.Lock()
         self.stale = False
         """Whether the file has become unusable, and what it said before goes on to count."""
 
@@ -95,12 +99,14 @@ class ApiKeys:
             return "malformed" if not found else "unknown" if known is None else "wrong"
         return self._admitted(*known)
 
-    def still(self, key_id: str) -> Caller | None:
-        """Who has shown the key of this id before, unless it counts no more."""
+    def still(self, caller: Caller) -> Caller | None:
+        """Somebody who has shown a key before, with what it may do now, unless it counts no more."""
         self._look()
-        known = self._known.get(key_id)
-        caller = self._admitted(*known) if known else None
-        return caller if isinstance(caller, Caller) else None
+        known = self._known.get(caller.key_id)
+        if known is None or known[0].sha256 != caller.sha256:
+            return None
+        now = self._admitted(*known)
+        return now if isinstance(now, Caller) else None
 
     def told(self) -> Iterator[Sample]:
         """What metrics say of the keys."""
@@ -120,10 +126,16 @@ class ApiKeys:
 
     def _look(self) -> None:
         """Read the file anew if it has changed; one that is unusable changes nothing: half a file locks nobody out."""
-        watched = self._watched
-        if watched is None or time.monotonic() < self._look_at:
+        # One thread at a time: a slow one would put what it read before a change over what another read after it.
+        if self._watched is None or time.monotonic() < self._look_at or not self._looking.acquire(blocking=False):
             return
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        try:
+            self._look_at = time.monotonic() + LOOK_EVERY_S
+            self._read_if_changed(self._watched)
+        finally:
+            self._looking.release()
+
+    def _read_if_changed(self, watched: Watched) -> None:
         seen = mark_of(watched.path)
         if seen == watched.seen:
             return
@@ -139,4 +151,7 @@ class ApiKeys:
 
 
 def _known(keys: Iterable[ApiKey]) -> dict[str, tuple[ApiKey, Caller]]:
-    return {key.id: (key, Caller(key.id, key.name or key.id, parse_scopes(key.scopes))) for key in by_id(keys).values()}
+    return {
+        key.id: (key, Caller(key.id, key.name or key.id, parse_scopes(key.scopes), key.sha256))
+        for key in by_id(keys).values()
+    }

@@ -40,6 +40,9 @@ LINEAGE_PATH = "/api/v1/lineage"
 CALLER: Final = "asset_bridge.caller"
 """Where the ASGI scope of an admitted request says whose it is."""
 
+KEYS: Final = "asset_bridge.keys"
+"""Where it has the keys, by which that one counted when the request began; it may take long to send."""
+
 SCOPES_ARE_CHECKED: Final = "asset_bridge_checks_scopes"
 """What an application's `state` says where its handlers compare each event with the scopes of its sender."""
 
@@ -89,7 +92,7 @@ class AssetReportingAuthMiddleware:
         elif (refusal := self._refusal(scope, caller)) is not None:
             await refusal(scope, receive, send)
         else:
-            await self._app({**scope, CALLER: caller}, receive, send)
+            await self._app({**scope, CALLER: caller, KEYS: self._api_keys}, receive, send)
 
     def _caller(self, scope: Scope) -> Caller | RefusedKey:
         """Exactly one key: with two, a proxy and this server might each look at another."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 MAX_BODIES_BYTES = 64 * 1024 * 1024
-"""Bytes of bodies of single events that are read and not yet parsed, in all."""
+"""Bytes of bodies of single events that are read and not yet recorded or refused, in all."""
 
 
 class TooManyBodiesError(StorageThreadsError):
@@ -28,7 +28,7 @@ class BodyRoom:
 
     @contextmanager
     def share(self) -> Generator[Share]:
-        """Give the room of one request back when it needs its body no more."""
+        """Give the room of one request back when nothing of it waits any more."""
         share = Share(self)
         try:
             yield share

@@ -46,6 +46,29 @@ class CrossSiteGuard:
         return origin.partition("://")[2] != headers.get("host", "")
 
 
+class GraphqlGuard:
+    """Keeps other sites' pages from Dagster's GraphQL: it asks for no key, changes what a GET asks it to, and reports.
+
+    By what browsers say of `https` and of this machine alone; Dagster's own pages and programs are not concerned.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] in {"http", "websocket"} and scope["path"].rstrip("/").endswith("/graphql"):
+            site = Headers(scope=scope).get("sec-fetch-site", "none")
+            if site not in {"same-origin", "none"}:
+                if scope["type"] == "websocket":
+                    await send({"type": "websocket.close", "code": 1008})
+                else:
+                    answer = one_error("asset.forbidden", "A page of another site may not ask Dagster.")
+                    await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 def _name(origin: str) -> str:
     try:
         return urlsplit(origin).hostname or ""

@@ -51,12 +51,13 @@ async def report_one(
 ) -> JSONResponse:
     """Record the one event of a request; raises what `posts.answered` answers."""
     reporting = await reporting_of(request, context)
+    # Until it is recorded: what waits for a database takes as much room as what waits for the rest of its body.
     with reporting.bodies.share() as share:
         event = await read_event(
             event_type, request, share, max_body_bytes=reporting.max_body_bytes, unknown_fields=reporting.unknown_fields
         )
-    event = permitted(context, request, event)
-    (outcome,) = await reporting.reporter.report([event])
+        event = permitted(context, request, event)
+        (outcome,) = await reporting.reporter.report([event])
     told = settle(reporting.road, where, event, outcome)
     if isinstance(told, Recorded | Acceptable):
         return success_answer(event.event_type, told)

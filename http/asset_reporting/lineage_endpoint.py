@@ -46,8 +46,9 @@ async def _report(context: BaseWorkspaceRequestContext, request: Request) -> JSO
             events = await asyncio.to_thread(
                 read_run_event, body, reporting.lineage, max_bytes=reporting.max_body_bytes
             )
-    events = [permitted(context, request, event) for event in events]
-    return _answer(reporting.road, events, await reporting.reporter.report(events, whole=True) if events else [])
+        events = [permitted(context, request, event) for event in events]
+        outcomes = await reporting.reporter.report(events, whole=True) if events else []
+    return _answer(reporting.road, events, outcomes)
 
 
 def _answer(road: Road, events: Sequence[AssetEvent], outcomes: Sequence[Outcome]) -> JSONResponse:

@@ -9,7 +9,7 @@ from dagster._core.workspace.permissions import Permissions
 
 from asset_events import CheckEvent, InvalidEventError
 from asset_events.reserved_metadata import REPORTING_USER
-from asset_reporting.auth import CALLER
+from asset_reporting.auth import CALLER, KEYS
 from asset_reporting.scopes import FORBIDDEN
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from asset_events import AssetEvent
-    from asset_reporting.api_keys import Caller
+    from asset_reporting.api_keys import ApiKeys, Caller
 
 
 def permitted(context: BaseWorkspaceRequestContext, request: Request, event: AssetEvent) -> AssetEvent:
     """Return the event, with the name of the key that it came with.
 
     Asks what dagster-webserver asks (no for a read-only webserver, and per code location in Dagster+), and then the
-    scopes of the key.
+    scopes of the key, as they are now: a request of many events may go on for long after its key was taken back.
 
     Raises:
         InvalidEventError: `asset.forbidden`.
@@ -34,7 +34,8 @@ def permitted(context: BaseWorkspaceRequestContext, request: Request, event: Ass
     caller = cast("Caller | None", request.scope.get(CALLER))
     if caller is None:
         return event
-    if not caller.scopes.allow(event.event_type, event.asset_key):
+    caller = cast("ApiKeys", request.scope[KEYS]).still(caller)
+    if caller is None or not caller.scopes.allow(event.event_type, event.asset_key):
         raise InvalidEventError([FORBIDDEN])
     return _signed(event, caller.name)
 

@@ -23,8 +23,11 @@ BODY_IDLE_S = 30.0
 
 
 GRACE_S, LEAST_BYTES_PER_S = 20.0, 500
-"""Seconds that a client may keep us waiting for its body in all, and how many bytes buy another one: what drips without
-ever falling silent ends too. Apache's defaults (RequestReadTimeout body=20,MinRate=500); pauses of ours count not."""
+"""Seconds that a client may keep us waiting for its body, and how many bytes buy another one: what drips without ever
+falling silent ends too. Apache's defaults (RequestReadTimeout body=20,MinRate=500); pauses of ours count not."""
+
+MOST_SAVED_S = 30.0
+"""Most of these seconds that are kept: else a mebibyte sent at once would buy half an hour of its place in memory."""
 
 
 async def read_pieces(request: Request, max_bytes: int, *, idle_s: float = BODY_IDLE_S) -> AsyncGenerator[bytes]:
@@ -37,14 +40,13 @@ async def read_pieces(request: Request, max_bytes: int, *, idle_s: float = BODY_
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    size, waited_s = 0, 0.0
+    size, left_s = 0, GRACE_S
     async with aclosing(request.stream()) as pieces:
         while True:
-            left_s = GRACE_S + size / LEAST_BYTES_PER_S - waited_s
             began = time.monotonic()
             if (piece := await _next(pieces, min(idle_s, max(0.0, left_s)))) is None:
                 return
-            waited_s += time.monotonic() - began
+            left_s = min(MOST_SAVED_S, left_s - (time.monotonic() - began) + len(piece) / LEAST_BYTES_PER_S)
             size += len(piece)
             if size > max_bytes:
                 raise _too_large(max_bytes)

@@ -46,14 +46,22 @@ class RenewedTls:
         self._seen = _look(files)
         self._looked_at = time.monotonic()
         self._current = _context(files)
+        self._since = 0.0
+        """When the files in use were taken up; those of the start, before everything."""
         self.context = _context(files)
         # Asked at each handshake, whether or not the client names a server: the connection goes on with what is
         # current, the authorities of clients included, which could only be added to in a context that is in use.
         self.context.sni_callback = self._at_handshake
 
-    def _at_handshake(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+    def _at_handshake(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> int | None:
         self._renew()
         connection.context = self._current
+        # TLS 1.2 takes up a session by its id, without a look at the client's certificate: one that began by other
+        # authorities must begin anew. Python has no switch for OpenSSL's memory of sessions.
+        session = connection.session if connection.session_reused else None
+        if session is not None and session.time <= self._since:
+            return ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+        return None
 
     def _renew(self) -> None:
         """Take up changed files; what cannot be used is told once, and the last good files serve on."""
@@ -66,6 +74,7 @@ class RenewedTls:
                 return
             self._seen = seen
             self._current = _context(self._files)
+            self._since = time.time()
         except TlsError as error:
             _log.warning("%s The certificate in use stays.", error, extra={"happening": "certificate_refused"})
         else:

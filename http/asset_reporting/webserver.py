@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from asset_reporting import tracing
 from asset_reporting.app import SERVED, answer_no_route, routes_by
 from asset_reporting.auth import LINEAGE_PATH, SCOPES_ARE_CHECKED, AssetReportingAuthMiddleware
+from asset_reporting.cross_site import GraphqlGuard
 from asset_reporting.endpoints import (
     handle_report_asset_check_request,
     handle_report_asset_materialization_request,
@@ -86,6 +87,7 @@ class AssetReportingWebserver(Webserver):
             lifespan=self._lifespan(lifespan), **options
         )
         app.user_middleware[:0] = [self._below_prefix(layer) for layer in middleware]
+        app.user_middleware.append(Middleware(GraphqlGuard))
         setattr(app.state, SCOPES_ARE_CHECKED, True)
         if self._reporting is not None:
             app.state.reporting = self._reporting

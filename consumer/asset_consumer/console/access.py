@@ -32,7 +32,7 @@ MAX_SESSIONS = 1000
 class Session:
     """Somebody who has given a key: what for, and how the audit log calls them. `csrf` goes into each form."""
 
-    key_id: str
+    caller: Caller
     who: str
     role: Role
     expires_at: float
@@ -62,7 +62,7 @@ class Keys:
 
     def still(self, session: Session) -> bool:
         """Whether the key of a session is as good as it was: one that was taken back ends its sessions."""
-        caller = None if self.known is None else self.known.still(session.key_id)
+        caller = None if self.known is None else self.known.still(session.caller)
         return caller is not None and role_of(caller) == session.role
 
 
@@ -106,7 +106,7 @@ class Sessions:
         """Let somebody in who may look, and return the token of their cookie."""
         token = secrets.token_urlsafe(32)
         who = caller.name if caller.name == caller.key_id else f"{caller.name} ({caller.key_id})"
-        session = Session(caller.key_id, who, role_of(caller) or "viewer", self._clock() + SESSION_S)
+        session = Session(caller, who, role_of(caller) or "viewer", self._clock() + SESSION_S)
         with self._lock:
             self._sessions[_digest(token)] = session
             while len(self._sessions) > MAX_SESSIONS:

@@ -43,6 +43,10 @@ def acting(endpoint: Callable[[Visit, Form], Awaitable[Response]]) -> Callable[[
             return visit.message("Not allowed", "This needs an operator\N{RIGHT SINGLE QUOTATION MARK}s key.", 403)
         # As many bytes as an event may have, each of them escaped.
         form = await read_form(request, 3 * visit.world.settings.max_event_bytes + FORM_MARGIN)
+        now = Visit(request)  # a form may take long to arrive, and the key be taken back meanwhile
+        if now.session is not visit.session:
+            audit.refused(visit.session.who, request.url.path, "the session ended while the form was sent")
+            return now.message("Not allowed", "Your session has ended: sign in again.", 403)
         if not visit.session.has_token(form.one("csrf")):
             audit.refused(visit.session.who, request.url.path, "the form's token is not the session's")
             return visit.message("Not allowed", "This form is not of your session: go back and reload the page.", 403)

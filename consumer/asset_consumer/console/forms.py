@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from asset_events import InvalidEventError
+from asset_reporting.request_body import read_pieces
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,16 +35,20 @@ class Form:
 
 
 async def read_form(request: Request, max_bytes: int) -> Form:
-    """Read a form of at most `max_bytes`.
+    """Read a form of at most `max_bytes`, and not for ever.
 
     Raises:
-        HTTPException: It is larger, or no form.
+        HTTPException: It is larger, no form, or did not arrive in time.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise HTTPException(413, "This form is too large.")
+    try:
+        async with aclosing(read_pieces(request, max_bytes)) as pieces:
+            async for piece in pieces:
+                body += piece
+    except InvalidEventError:
+        raise HTTPException(413, "This form is too large.") from None
+    except ClientDisconnect:
+        raise HTTPException(408, "This form did not arrive in time.") from None
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
