@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from asset_reporting.scopes import InvalidScopeError, parse_scopes
 
@@ -95,16 +96,14 @@ def _entry(line: str, where: str) -> ApiKey:
         raise InvalidApiKeysError(f"{where}: {_words(first)}") from None
 
 
-def _words(error: Mapping[str, Any]) -> str:
+def _words(error: ErrorDetails) -> str:
     """What is wrong, without a word of the line: a key that was pasted whole must not come out again."""
     if error["type"] == "json_invalid":
         return "is not one JSON object; `asset-bridge keys create` prints the line of a key"
     if error["type"] == "extra_forbidden":
         return f"has a field that is none of {', '.join(ApiKey.model_fields)}"
-    place = error["loc"]
-    field = place[0] if isinstance(place, tuple) and place else "the entry"
-    context = error.get("ctx")
-    cause = context.get("error") if isinstance(context, dict) else None
+    field = error["loc"][0] if error["loc"] else "the entry"
+    cause = error.get("ctx", {}).get("error")
     return f"{field}: {cause if isinstance(cause, InvalidScopeError) else error['msg']}"
 
 

@@ -6,7 +6,7 @@ reads them (`request_body`), as only that knows whether it is the client who is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -74,7 +74,7 @@ class PatientProtocol(H11Protocol):
     @property
     def _answers(self) -> bool:
         """Whether a request's head is there and its answer is not yet complete."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # uvicorn does not say that there may be none
         return cycle is not None and not cycle.response_complete
 
 
