@@ -215,7 +215,7 @@ def test_probes_and_metrics_are_on_no_service_unless_a_service_monitor_needs_it(
 def test_username_of_kafka_comes_by_value_or_from_the_secret() -> None:
     by_value = container(render(with_kafka(sasl=SASL)))["env"]
     assert {"name": "ASSET_BRIDGE_KAFKA__LIBRDKAFKA__SASL_USERNAME", "value": "bridge"} in by_value
-    secret = {"mechanism": "PLAIN", "existingSecret": "s", "usernameKey": "u"}
+    secret = {"mechanism": "SCRAM-SHA-512", "existingSecret": "s", "usernameKey": "u"}
     (found,) = [one for one in container(render(with_kafka(sasl=secret)))["env"] if "SASL" in one["name"]]
     assert found["valueFrom"] == {"secretKeyRef": {"name": "s", "key": "u"}}
 
