@@ -77,7 +77,7 @@ def test_there_is_a_command_for_every_endpoint() -> None:
         f"| events in one request | {MAX_BATCH_EVENTS} |",
         f"| requests of many events at a time | {http_reporting.MAX_BATCHES} |",
         f"| silence in the middle of a body | {BODY_IDLE_S:g} seconds |",
-        f"{GRACE_S:g} seconds, and one for each {LEAST_BYTES_PER_S} bytes; of these {MOST_SAVED_S:g} are kept at most |",
+        f"{GRACE_S:g} seconds, and one for each {LEAST_BYTES_PER_S} bytes; of these {MOST_SAVED_S:g} are kept",
         f"| waiting for a request's head | {slow_clients.HEAD_S:g} seconds |",
         f"| leaving an answer unread | {slow_clients.READ_S:g} seconds |",
         f"| bodies of single events held at a time | {MAX_BODIES_BYTES} bytes |",
