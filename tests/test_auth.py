@@ -96,6 +96,8 @@ def test_second_key_header_is_refused_even_if_both_are_good(client: TestClient) 
         ([("Authorization", f"Bearer {KEY}x")], 401),
         ([("Authorization", f"Bearer {KEY}"), ("Authorization", f"Bearer {KEY}")], 401),
         ([("X-API-Key", "wrong"), ("Authorization", f"Bearer {KEY}")], 401),
+        ([("X-API-Key", KEY), ("Authorization", f"Bearer {OTHER_KEY}")], 401),
+        ([("Authorization", "Basic eDp5"), ("Authorization", f"Bearer {KEY}")], 200),
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/lineage", "/API/v1/lineage/", "/report_asset_events"])

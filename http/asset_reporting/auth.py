@@ -95,8 +95,9 @@ class AssetReportingAuthMiddleware:
             await self._app({**scope, CALLER: caller, KEYS: self._api_keys}, receive, send)
 
     def _caller(self, scope: Scope) -> Caller | RefusedKey:
-        """Exactly one key: with two, a proxy and this server might each look at another."""
-        sent = _headers(scope, b"x-api-key") or [_bearer(value) for value in _headers(scope, b"authorization")]
+        """Exactly one key, by either header: with two, a proxy and this server might each look at another."""
+        tokens = [_bearer(value) for value in _headers(scope, b"authorization")]
+        sent = [*_headers(scope, b"x-api-key"), *(token for token in tokens if token)]  # a proxy's login is no key
         return self._api_keys.identify(sent[0]) if len(sent) == 1 else "malformed" if sent else "missing"
 
     def _refusal(self, scope: Scope, caller: Caller) -> Response | None:

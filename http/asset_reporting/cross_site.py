@@ -1,4 +1,4 @@
-"""Where nobody needs a key: keep the web pages that somebody on this machine looks at from reporting.
+"""Whose web page makes a browser ask, and what is kept from the pages of others.
 
 A page of any site may let its reader's browser post to `localhost`, without asking, and a post without a body is an
 event. Browsers say whose page it was; nobody else sends these headers.
@@ -17,10 +17,26 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""What a browser on this machine calls a server that listens on loopback; any other name was made to point here."""
+
+
+def is_of_another_site(headers: Headers) -> bool:
+    """Whether a page of another site made a browser send this."""
+    origin = headers.get("origin")
+    foreign = origin is not None and origin.partition("://")[2] != headers.get("host", "")
+    return foreign or headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+
+
+def name_in(host: str) -> str:
+    """The name in a Host header, or behind an origin's `//`; empty where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class CrossSiteGuard:
-    """Answers 403 to what a page of another site makes a browser send."""
+    """Answers 403 to what a page of another site makes a browser send, where nobody needs a key."""
 
     def __init__(self, app: ASGIApp, *, local: bool) -> None:
         """Guard `app`; `local`: only this machine reaches it, so a page under another name was brought here by DNS."""
@@ -36,14 +52,9 @@ class CrossSiteGuard:
 
     def _is_foreign(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        if site not in {"same-origin", "none"}:
-            return True
-        if origin is None:
-            return False
-        if self._local and _name(origin) not in LOCAL_NAMES:
-            return True
-        return origin.partition("://")[2] != headers.get("host", "")
+        origin = headers.get("origin")
+        brought_here = self._local and origin is not None and name_in(origin.partition("://")[2]) not in LOCAL_NAMES
+        return brought_here or is_of_another_site(headers)
 
 
 class GraphqlGuard:
@@ -67,10 +78,3 @@ class GraphqlGuard:
                     await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def _name(origin: str) -> str:
-    try:
-        return urlsplit(origin).hostname or ""
-    except ValueError:
-        return ""

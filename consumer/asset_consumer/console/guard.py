@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
+from asset_reporting.cross_site import LOCAL_NAMES, is_of_another_site, name_in
 from asset_reporting.storage_errors import describe
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-"""What a browser on this machine calls a server that listens on loopback; any other name was made to point here."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -74,18 +71,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if self._local and _name(host) not in LOCAL_NAMES:
+        if self._local and name_in(headers.get("host", "")) not in LOCAL_NAMES:
             return "The console listens on this machine only: use http://localhost or http://127.0.0.1."
         if scope["method"] in {"GET", "HEAD"}:
             return None
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-        foreign = origin is not None and origin.partition("://")[2] != host
-        return "This form came from another site." if foreign or site not in {"same-origin", "none"} else None
-
-
-def _name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+        return "This form came from another site." if is_of_another_site(headers) else None
