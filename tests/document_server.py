@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import requests as library
 from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation, DagsterInstance
 from dagster_reading import anonymous, event_of, runless_entries
-from http_world import http_app
+from http_world import http_server
 from known_keys import key_of, known_keys
-
-from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +68,5 @@ class DocumentServer:
 def document_server(
     instance: DagsterInstance, reporting: ReportingContext | None = None, **settings: Any
 ) -> Iterator[DocumentServer]:
-    with http_app(instance, reporting, api_keys=known_keys("examples"), **settings) as app:
-        server = HttpServer(app, "127.0.0.1", 0)
-        server.start()
+    with http_server(instance, reporting, api_keys=known_keys("examples"), **settings) as server:
         yield DocumentServer(instance, Requests(f"http://127.0.0.1:{server.port}"))
-        assert server.stop()

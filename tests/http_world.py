@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from asset_reporting.app import create_app
 from asset_reporting.handlers import ReportingContext, reporting_context
+from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,18 @@ def http_app(
     """The application with an empty workspace; `settings` are those of `create_app`."""
     with WorkspaceProcessContext(instance, EmptyWorkspaceTarget(), version="", read_only=read_only) as process:
         yield create_app(process, reporting=reporting or reporting_context(instance), **settings)
+
+
+@contextmanager
+def http_server(
+    instance: DagsterInstance, reporting: ReportingContext | None = None, **settings: Any
+) -> Iterator[HttpServer]:
+    """The application on a port of its own."""
+    with http_app(instance, reporting, **settings) as app:
+        server = HttpServer(app, "127.0.0.1", 0)
+        server.start()
+        yield server
+        assert server.stop()
 
 
 @contextmanager

@@ -115,11 +115,11 @@ def test_every_method_is_guarded(client: TestClient, method: str) -> None:
     assert client.request(method, "/report_asset_materialization/a").status_code == 401
 
 
-def status_of(path: str, *, root_path: str = "", path_prefix: str = "") -> int:
+def status_of(path: str, *, root_path: str = "", path_prefix: str = "", method: str = "POST") -> int:
     """The status for a raw ASGI scope: a client library would tidy the path up first."""
     sent: list[Message] = []
     app = AssetReportingAuthMiddleware(PlainTextResponse("admitted"), KEYS, path_prefix=path_prefix)
-    scope: Scope = {"type": "http", "method": "POST", "path": path, "root_path": root_path, "headers": []}
+    scope: Scope = {"type": "http", "method": method, "path": path, "root_path": root_path, "headers": []}
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -151,10 +151,15 @@ def test_report_paths_are_guarded(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "/livez", "/report", "/graphql", "/assets/report_asset_check", "/report-asset"]
+    "path", ["/", "", "/livez", "/report", "/graphql", "/assets/report-asset_check", "/report-asset"]
 )
 def test_other_paths_are_left_alone(path: str) -> None:
     assert status_of(path) == 200
+
+
+def test_below_a_prefix_that_nobody_told_of_what_is_sent_is_guarded_and_pages_are_not() -> None:
+    for path in ("/dagster/report_asset_check/a", "/dagster//REPORT_ASSET_events", "/x/y/api/v1/lineage"):
+        assert [status_of(path, method=method) for method in ("POST", "PUT", "GET", "HEAD")] == [401, 401, 200, 200]
 
 
 @pytest.mark.parametrize("root_path", ["/dagster", "/dagster/", "/a/b"])

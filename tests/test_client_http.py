@@ -20,7 +20,7 @@ from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, AssetO
 from dagster_reading import runless_entries, runless_events
 from document_server import KEY, document_server
 from http_proxy import HttpProxy
-from http_world import http_app
+from http_world import http_server
 from known_keys import known_keys
 from ports import free_port
 from reporters import BY_HTTP, MakeReporter
@@ -31,7 +31,6 @@ from asset_client.http import HttpReporter
 from asset_events import ErrorDetail, MaterializationEvent, TypedMetadata
 from asset_reporting import answers
 from asset_reporting.handlers import ReportingContext, reporting_context
-from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
     from asset_events import AssetEvent
@@ -104,12 +103,10 @@ def failing_server(
 ) -> Iterator[tuple[str, Failing]]:
     recorder = Failing(reporting_context(instance).recorder)
     recorder.failing, recorder.most = failing, most
-    with http_app(instance, ReportingContext(recorder), api_keys=known_keys("examples"), **settings) as app:
-        server = HttpServer(app, "127.0.0.1", 0)
-        server.start()
+    keys = known_keys("examples")
+    with http_server(instance, ReportingContext(recorder), api_keys=keys, **settings) as server:
         yield f"http://127.0.0.1:{server.port}", recorder
         recorder.gate.set()
-        assert server.stop()
 
 
 def numbered(number: int, **fields: Any) -> MaterializationEvent:

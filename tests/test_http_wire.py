@@ -11,11 +11,10 @@ import pytest
 import requests
 from dagster import DagsterInstance
 from fake_recorders import FakeRecorder
-from http_world import http_app
+from http_world import http_server
 
 from asset_events import MAX_EVENT_BYTES
 from asset_reporting.handlers import ReportingContext
-from asset_reporting.server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +29,8 @@ def recorder() -> FakeRecorder:
 
 @pytest.fixture(scope="module")
 def port(recorder: FakeRecorder) -> Iterator[int]:
-    with DagsterInstance.local_temp() as instance, http_app(instance, ReportingContext(recorder)) as app:
-        server = HttpServer(app, "127.0.0.1", 0)
-        server.start()
+    with DagsterInstance.local_temp() as instance, http_server(instance, ReportingContext(recorder)) as server:
         yield server.port
-        assert server.stop()
 
 
 def exchange(port: int, request: bytes) -> bytes:

@@ -14,7 +14,7 @@ from broker import Broker
 from consuming import TOPIC, RunningConsumer, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_entries, runless_events
-from http_world import http_app, http_client
+from http_world import http_client, http_server
 from mock_cluster import Sent, consume_all, produce
 from starlette.testclient import TestClient
 
@@ -22,7 +22,6 @@ from asset_consumer.decode import decode
 from asset_consumer.record import Record
 from asset_events import InvalidEventError
 from asset_events.limits import MAX_IDEMPOTENCY_KEY_CHARS
-from asset_reporting.server import HttpServer
 from asset_reporting.transactional_recorder import TransactionalRecorder
 
 OBS = "/report_asset_observation"
@@ -32,11 +31,8 @@ REPLAYED = "Idempotent-Replayed"
 @pytest.fixture(scope="module")
 def url(instance: DagsterInstance) -> Iterator[str]:
     """A server: the test client writes header values anew, and so cannot send bytes that are no text."""
-    with http_app(instance) as app:
-        server = HttpServer(app, "127.0.0.1", 0)
-        server.start()
+    with http_server(instance) as server:
         yield f"http://127.0.0.1:{server.port}"
-        assert server.stop()
 
 
 def header(key: str | bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, DagsterInstance, TableSchema
 from dagster_reading import DagsterAssetEvent, anonymous, event_of, runless_entries
 from fake_recorders import FakeRecorder
-from http_world import http_app, http_client
+from http_world import http_client, http_server
 from known_keys import key_of, known_keys
 from mock_cluster import consume_all, produce
 from openlineage.client import OpenLineageClient, event_v2
@@ -94,11 +94,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstan
 
 @pytest.fixture(scope="module")
 def server(instance: DagsterInstance) -> Iterator[HttpServer]:
-    with http_app(instance, lineage=RULES, api_keys=known_keys("lineage")) as app:
-        server = HttpServer(app, "127.0.0.1", 0)
-        server.start()
+    with http_server(instance, lineage=RULES, api_keys=known_keys("lineage")) as server:
         yield server
-        assert server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class AssetReportingAuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it; the body is not touched either way."""
-        if scope["type"] != "http" or not any(form.startswith(self._guarded) for form in _paths(scope)):
+        if scope["type"] != "http" or not self._guards(scope):
             await self._app(scope, receive, send)
             return
         caller = self._caller(scope)
@@ -93,6 +93,15 @@ class AssetReportingAuthMiddleware:
             await refusal(scope, receive, send)
         else:
             await self._app({**scope, CALLER: caller, KEYS: self._api_keys}, receive, send)
+
+    def _guards(self, scope: Scope) -> bool:
+        """By what a path begins with; what is sent to one, also by what stands in it, below a prefix nobody told of.
+
+        A page that is only looked at may have such a name in its path: that of an asset in Dagster's UI.
+        """
+        paths, looks = _paths(scope), scope["method"] in {"GET", "HEAD"}
+        below = () if looks else (GUARDED_PREFIX, LINEAGE_PATH)
+        return any(path.startswith(self._guarded) or any(part in path for part in below) for path in paths)
 
     def _caller(self, scope: Scope) -> Caller | RefusedKey:
         """Exactly one key, by either header: with two, a proxy and this server might each look at another."""
