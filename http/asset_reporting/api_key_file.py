@@ -119,12 +119,3 @@ def by_id(keys: Iterable[ApiKey]) -> dict[str, ApiKey]:
             raise InvalidApiKeysError(f"Two API keys have the id {key.id}.")
         known[key.id] = key
     return known
-
-
-def mark_of(path: Path) -> tuple[int, ...] | None:
-    """What changes when the file does, also where a Secret's volume is exchanged below a symbolic link."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from asset_reporting import happenings, metrics
-from asset_reporting.api_key_file import ApiKey, InvalidApiKeysError, by_id, mark_of, read_keys
+from asset_reporting.api_key_file import ApiKey, InvalidApiKeysError, by_id, read_keys
+from asset_reporting.file_mark import Mark, mark_of
 from asset_reporting.scopes import Scopes, parse_scopes
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Watched:
     """A file, and what it looked like when it was read last."""
 
     path: Path
-    seen: tuple[int, ...] | None
+    seen: Mark
 
 
 class ApiKeys:

@@ -7,14 +7,13 @@ import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+
+from asset_reporting.file_mark import Mark, mark_of
 
 _log = logging.getLogger("asset_bridge.http")
 
 LOOK_EVERY_S = 1.0
 """How often the files are looked at, at most; and only when somebody connects."""
-
-_Seen: TypeAlias = tuple[tuple[int, int, int], ...]
 
 
 class TlsError(Exception):
@@ -81,16 +80,11 @@ class RenewedTls:
             _log.info("The renewed TLS certificate is in use.", extra={"happening": "certificate_renewed"})
 
 
-def _look(files: TlsFiles) -> _Seen:
+def _look(files: TlsFiles) -> tuple[Mark, ...]:
     """By what a change shows; a file that is away looks like none, and is told when it is read."""
-    seen: list[tuple[int, int, int]] = []
-    for path in (files.cert, files.key, files.key_password, files.client_ca):
-        try:
-            stat = path.stat() if path else None
-        except OSError:
-            stat = None
-        seen.append((stat.st_mtime_ns, stat.st_ino, stat.st_size) if stat else (0, 0, 0))
-    return tuple(seen)
+    return tuple(
+        mark_of(path) for path in (files.cert, files.key, files.key_password, files.client_ca) if path is not None
+    )
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:
