@@ -15,7 +15,7 @@ _ASK_DAGSTER = """
     event_metadata event_reserved_entries event_tags group_commit handlers handlers_elsewhere http_endpoints
     idempotency letter_fates parameter_names pauses probes recorder recorder_choice recorder_outages
     recorders_agree self_test storage_errors storage_internals storage_threads storage_threads_end targets
-    code_locations transactional_recorder visible_in_order webserver
+    code_locations opened_together transactional_recorder visible_in_order webserver
 
     idempotency_roads ledger_and_lanes openlineage_roads processes redriven roads_agree user_document
 """

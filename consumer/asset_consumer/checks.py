@@ -53,15 +53,14 @@ def _http(settings: Settings) -> Iterator[Finding]:
 
 
 def _storage(settings: Settings) -> Iterator[Finding]:
-    from dagster import DagsterInstance  # noqa: PLC0415 # slow
-
-    from asset_consumer.dagster_instance import home_problem  # noqa: PLC0415 # slow
+    from asset_consumer.dagster_instance import home_problem  # noqa: PLC0415 # slow: it brings Dagster
+    from asset_consumer.instance_opening import get_instance  # noqa: PLC0415 # see above
     from asset_consumer.workspace import workspace_target  # noqa: PLC0415 # slow
     from asset_reporting.public_recorder import PublicRecorder  # noqa: PLC0415 # slow
 
     try:
         workspace_target(settings)
-        with DagsterInstance.get() as instance:
+        with get_instance() as instance:
             # Which recorder will be used is decided at start, by a self-test that writes; here nothing is changed.
             reason = PublicRecorder(instance).probe()
             detail = f"{type(instance.event_log_storage).__name__} answers"

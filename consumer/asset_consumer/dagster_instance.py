@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from asset_consumer.backoff import held
 from asset_consumer.collector import spare_the_collector
+from asset_consumer.instance_opening import get_instance
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
 from asset_consumer.workspace import code_locations, open_targets, workspace_target, workspace_targets
@@ -62,7 +63,7 @@ def open_reporting(
         SettingsError: DAGSTER_HOME is not set or cannot be used, or the workspace file is missing.
         Stopped: `stop` was set while waiting.
     """
-    with _when_available(DagsterInstance.get, stop) as instance:
+    with _when_available(get_instance, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
         with (
             WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
@@ -84,7 +85,7 @@ def open_ui_reporting(
         Stopped: `stop` was set while waiting.
     """
     target = workspace_target(settings, workspace_files)
-    with _when_available(DagsterInstance.get, stop) as instance:
+    with _when_available(get_instance, stop) as instance:
         _pool_connections(instance, settings.storage.workers)
         load = partial(WorkspaceProcessContext, instance, target, version=version, read_only=read_only)
         with code_locations(load, stop, math.inf) as locations:
@@ -157,7 +158,7 @@ def open_instance() -> Generator[DagsterInstance]:
         StorageAwayError: The storage does not answer.
     """
     try:
-        instance = DagsterInstance.get()
+        instance = get_instance()
     except Exception as error:
         told = home_problem(error) or _away(error)
         if told is not None:
@@ -175,7 +176,7 @@ def open_at_once() -> Generator[DagsterInstance]:
         SettingsError: DAGSTER_HOME is not set or cannot be used.
     """
     try:
-        instance = DagsterInstance.get()
+        instance = get_instance()
     except Exception as error:
         refused = home_problem(error)
         if refused is not None:
