@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from command_line import python
 from dagster._core.errors import DagsterInvariantViolationError
+from databases import Database, PostgresDatabases
 from filelock import FileLock
 
 from asset_consumer import instance_opening
@@ -52,3 +54,21 @@ def test_a_home_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(DagsterInvariantViolationError):
         instance_opening.get_instance()
     assert not (tmp_path / "absent").exists()
+
+
+def test_a_home_of_postgresql_is_not_written_to(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = postgresql.new_home()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with instance_opening.get_instance():
+        assert [path.name for path in home.iterdir()] == ["dagster.yaml"]
+
+
+def test_a_home_with_one_storage_in_sqlite_is_opened_in_turns(postgres: PostgresDatabases, tmp_path: Path) -> None:
+    server = postgres.server
+    url = f"postgresql://{server.user}:unused@{server.host}:{server.port}/{postgres.new_name()}"
+    storage = {"module": "dagster_postgres.event_log", "class": "PostgresEventLogStorage"}
+    (tmp_path / "dagster.yaml").write_text(
+        yaml.safe_dump({"event_log_storage": {**storage, "config": {"postgres_url": url}}}), "utf-8"
+    )
+    done = python("-c", OPEN, DAGSTER_HOME=str(tmp_path))
+    assert json.loads(done.stdout.splitlines()[-1]) == [[True] * PROCESSES] * 2, done.stderr
