@@ -17,10 +17,9 @@ RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
-# One process more than there are processors: the tests wait for about as long as they compute.
-PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --durations 12 --durations-min 5
+# Two processes more than there are processors: the tests wait for as long as they compute.
 # In the order of tests/conftest.py, not those files first that have the most tests: what takes long begins at once.
-LONG_FIRST := --no-loadscope-reorder
+PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) --dist loadfile --no-loadscope-reorder --durations 12 --durations-min 5
 
 # In memory, where there is room: SQLite waits at every commit until the disk has it, which only a power failure shows.
 IN_MEMORY := $(shell ! grep -q ' /dev/shm .*noexec' /proc/mounts && df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
@@ -33,18 +32,18 @@ dev: $(RUN_READY) ## Run everything in one process: broker, Dagster, HTTP, consu
 	@.venv/bin/asset-bridge dev $(ARGS)
 
 test: $(DEV_READY) ## Run the tests that are quick and need nothing
-	.venv/bin/pytest $(PARALLEL) -m 'not kafka and not heavy and not deploy' $(ARGS)
+	.venv/bin/pytest $(PARALLEL) --ignore tests/deploy -m 'not kafka and not heavy' $(ARGS)
 
 heavy: $(DEV_READY) ## Run those that need a PostgreSQL, or many seconds
 	.venv/bin/pytest $(PARALLEL) --ignore tests/deploy -m 'heavy and not kafka' $(ARGS)
 
 kafka: $(DEV_READY) ## Run the tests that need a real Kafka; needs Java 17 and Maven, and fetches the rest
 	.venv/bin/python tests/kafka_server.py --prepare
-	.venv/bin/pytest $(PARALLEL) $(LONG_FIRST) --ignore tests/deploy -m kafka $(ARGS)
+	.venv/bin/pytest $(PARALLEL) --ignore tests/deploy -m kafka $(ARGS)
 
 deploy: $(DEV_READY) ## Check the image, the compose file and the chart; fetches Helm and the rest
 	.venv/bin/python tests/deploy_tools.py
-	.venv/bin/pytest $(PARALLEL) $(LONG_FIRST) -o testpaths=tests/deploy $(ARGS)
+	.venv/bin/pytest $(PARALLEL) -o testpaths=tests/deploy $(ARGS)
 
 soak: $(DEV_READY) ## Run random load with random faults for some minutes (ARGS="--minutes 30")
 	.venv/bin/python tests/soak.py $(ARGS)
@@ -53,7 +52,7 @@ attack: $(DEV_READY) ## Send a million hostile inputs to both decoders (ARGS="--
 	.venv/bin/python tests/attack.py $(ARGS)
 
 test-oldest: $(OLDEST_READY) ## Run the tests with the oldest Dagster that pyproject.toml allows
-	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) -m 'not kafka' $(ARGS)
+	ASSET_BRIDGE_TEST_DAGSTER=oldest $(OLDEST)/bin/pytest $(PARALLEL) --ignore tests/deploy -m 'not kafka' $(ARGS)
 
 check: $(DEV_READY) ## Check style, types and layers
 	.venv/bin/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import dagster
 import hypothesis
 import pytest
-from dagster import DagsterInstance
 from dead_letter_sending import Producers
 from fault_table import ALL_ITEMS, needs
 from http_world import http_client
@@ -19,7 +19,12 @@ from oldest_dagster import left_out
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster import DagsterInstance
     from starlette.testclient import TestClient
+
+# Off until all tests are collected: the million objects that are made until then stay, and looking at them again and
+# again takes a third of the time.
+gc.disable()
 
 pytest_plugins = ["missing", "shown_secrets", "brokers", "databases", "broker_faults"]
 
@@ -29,9 +34,14 @@ hypothesis.settings.load_profile("untimed")
 
 _LONG = {
     *("test_compose_by_hand", "test_image", "test_chart_renders"),
-    *("test_loop", "test_zombie", "test_revoked_in_mid_batch", "test_soak", "test_game_day"),
+    *("test_loop", "test_zombie", "test_revoked_in_mid_batch", "test_soak", "test_game_day", "test_kill"),
+    *("test_loop_faults", "test_processes", "test_processes_in_trouble", "test_console_browser", "test_paused"),
+    *("test_registry_outages", "test_guarded_kafka", "test_kill_on_kafka", "test_traps_poll"),
 }
-"""Files that take a minute and more: begun last, they would keep one processor waiting for the other."""
+"""Files that take long, most of them waiting: begun last, they would keep the processors waiting too."""
+
+_DEPLOY = Path(__file__).parent / "deploy"
+"""Tried by `make deploy` alone; no fault of the table is."""
 
 if os.environ.get("ASSET_BRIDGE_TEST_DAGSTER") == "oldest":
     collect_ignore_glob = left_out(Path(__file__).parent)
@@ -53,8 +63,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"postgres", "postgresql"} & needs(item):
             item.add_marker("heavy")
-    if {*Path(__file__).parent.rglob("test_*.py")} <= {item.path for item in items}:
+    if {*Path(__file__).parent.rglob("test_*.py")} <= {item.path for item in items} | set(_DEPLOY.glob("test_*.py")):
         config.stash[ALL_ITEMS] = list(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -72,13 +87,6 @@ def producers() -> Iterator[Producers]:
     producers = Producers()
     yield producers
     producers.close()
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    """The tests of one file share it; a file that needs another has a fixture of this name."""
-    with DagsterInstance.local_temp() as instance:
-        yield instance
 
 
 @pytest.fixture(scope="module")

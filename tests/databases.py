@@ -172,17 +172,27 @@ def stoppable_server(
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DAGSTER_HOME with Dagster's tables in SQLite, to be copied: making them takes half a second."""
     return empty_sqlite(tmp_path_factory.mktemp("sqlite"))
 
 
+@pytest.fixture(scope="module")
+def instance(empty_home: Path) -> Iterator[DagsterInstance]:
+    """The tests of one file share it; a file that needs another has a fixture of this name."""
+    with folder_in_memory() as folder:
+        home = shutil.copytree(empty_home, folder / "home")
+        with DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+
+
 @pytest.fixture
-def sqlite(_sqlite_template: Path) -> Iterator[Database]:
+def sqlite(empty_home: Path) -> Iterator[Database]:
     """SQLite, in files of this test."""
     with folder_in_memory() as folder:
 
         def new_home() -> Path:
-            return Path(shutil.copytree(_sqlite_template, folder / f"home{next(_numbers)}"))
+            return Path(shutil.copytree(empty_home, folder / f"home{next(_numbers)}"))
 
         database = Database("sqlite", new_home)
         yield database

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 
+from asset_consumer.collector import collect_seldom, leave_out_what_is_there
+
 EXIT_CONFIG = 78
 """What the settings or arguments, or a missing extra, made impossible (sysexits.h: EX_CONFIG)."""
 
@@ -17,7 +19,10 @@ def main() -> None:
     # Late, so that the sentence above can be said without click.
     from asset_consumer.cli import run  # noqa: PLC0415 # see above
 
-    sys.exit(run())
+    collect_seldom()
+    code = run()
+    leave_out_what_is_there()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

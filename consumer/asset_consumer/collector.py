@@ -1,15 +1,20 @@
-"""How Python's garbage collector is kept from work that finds nothing."""
+"""How Python's garbage collector is kept from work that finds nothing.
+
+Importing Dagster makes 200,000 objects that stay to the end, and a batch makes tens of thousands that are gone with it
+without the collector's help. Looked at as often as Python does by itself, they take a third of a start's computing, as
+much again at the end of the process, and a third of a drain.
+"""
 
 from __future__ import annotations
 
 import gc
 
 
-def spare_the_collector() -> None:
-    """Leave out of every later collection the 200,000 objects made so far, which stay: a third of a drain's time.
-
-    A batch is tens of thousands of objects that are gone with it: no cause for looking at them seventy times.
-    """
-    gc.collect()
-    gc.freeze()
+def collect_seldom() -> None:
+    """Look after 50,000 new objects instead of 700; to be said before the imports that make most of them."""
     gc.set_threshold(50_000, 20, 20)
+
+
+def leave_out_what_is_there() -> None:
+    """Leave out of every later collection what has been made so far; Python's own at its end is one of them."""
+    gc.freeze()

@@ -16,7 +16,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from sqlalchemy import event
 
 from asset_consumer.backoff import held
-from asset_consumer.collector import spare_the_collector
+from asset_consumer.collector import leave_out_what_is_there
 from asset_consumer.instance_opening import get_instance
 from asset_consumer.settings_problems import SettingsError
 from asset_consumer.stopping import Stopped
@@ -101,7 +101,7 @@ def _reporting(
     retention_s = settings.storage.idempotency_retention_days * DAY_S
     reporting = _when_available(lambda: reporting_context(instance, targets, retention_s), stop)
     _say_recorder(reporting)
-    spare_the_collector()
+    leave_out_what_is_there()
     return reporting
 
 
