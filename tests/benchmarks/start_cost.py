@@ -53,7 +53,7 @@ def main() -> None:
     finally:
         shutil.rmtree(home)
     before, now = (min(seconds) for seconds in zip(*rounds, strict=True))
-    print(f"before {before:.2f} s, now {now:.2f} s of processor time: {now / before:.2f} of it")
+    sys.stdout.write(f"before {before:.2f} s, now {now:.2f} s of processor time: {now / before:.2f} of it\n")
 
 
 if __name__ == "__main__":
