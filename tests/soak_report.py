@@ -19,7 +19,6 @@ class Report:
 
     failure: str = ""
     checks: int = 0
-    left_out: int = 0
     memory_mb: list[float] = field(default_factory=list[float])
     counts: dict[str, object] = field(default_factory=dict[str, object])
     struck: Counter[str] = field(default_factory=Counter[str])
@@ -55,7 +54,7 @@ class Report:
             f"{'fault':44} {'struck':>12}  {'med s':>5}  {'max s':>5}",
             *(_row(name, self.struck[name], of) for name, of in sorted(self._seconds.items())),
             *([_row("all", self.struck.total(), everything)] if everything else []),
-            f"{self.faults} faults, {self.left_out} of the plan left out for want of time, {self.checks} checks",
+            f"{self.faults} faults, {self.checks} checks",
             *(f"{name}: {counted}" for name, counted in self.counts.items()),
             f"memory of the consumers at the end, in MB: {[round(mb) for mb in self.memory_mb]}",
             self.failure or "kept as promised",

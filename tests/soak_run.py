@@ -49,17 +49,17 @@ class Run:
     _looked_at: float = 0.0
     _settle_at: float = 0.0
 
-    def go(self, plan: Sequence[Planned], until: float) -> None:
-        """Follow the plan; a fault waits until all has recovered from those before it."""
+    def go(self, plan: Sequence[Planned]) -> None:
+        """Follow the plan to its end; a fault waits until all has recovered from those before it."""
         began = time.monotonic()
         coming = list(plan)
         self.load.start()
         try:
-            while time.monotonic() < until or self._open:
+            while coming or self._open or self._over:
                 now = time.monotonic() - began
                 for one in [one for one in self._open if one.end_at <= time.monotonic()]:
                     self._undo(one)
-                if coming and coming[0].at_s <= now and not self._over and time.monotonic() < until:
+                if coming and coming[0].at_s <= now and not self._over:
                     began += now - coming[0].at_s  # who is late keeps his distance to the next
                     self._begin(coming.pop(0))
                 if self._over and not self._open:
@@ -69,7 +69,6 @@ class Run:
         finally:
             for one in self._open:
                 one.undo.close()
-        self.report.left_out = len(coming)
 
     def end(self) -> None:
         """Stop the load, let everything be done, and settle the accounts."""

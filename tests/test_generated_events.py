@@ -62,7 +62,7 @@ def errors_of() -> Iterator[Judge]:
         yield judge
 
 
-@pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("examples", [25, pytest.param(150, marks=pytest.mark.heavy)])
 def test_events_of_the_published_schema_are_taken_by_both_roads(errors_of: Judge, examples: int) -> None:
     seen: Counter[str] = Counter()
 
@@ -79,7 +79,7 @@ def test_events_of_the_published_schema_are_taken_by_both_roads(errors_of: Judge
     assert seen["refused"] * 3 < examples * 2
 
 
-@pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("examples", [25, pytest.param(150, marks=pytest.mark.heavy)])
 def test_events_outside_the_published_schema_are_refused_by_both_roads_alike(errors_of: Judge, examples: int) -> None:
     seen: Counter[str] = Counter()
 

@@ -17,7 +17,7 @@ def test_killed_at_every_step_nothing_is_lost_and_nothing_recorded_twice(
     cluster: MockCluster, database: Database
 ) -> None:
     with ForkedGroup(database.new_home(), cluster) as group:
-        counted = kill_all(group, every_step(), records=2000, seed=7)
+        counted = kill_all(group, every_step(), records=1000, seed=7)
 
     assert counted["kills"] >= 2 * len(AT_WORK)
     assert counted["dead"] > 0
