@@ -1,7 +1,9 @@
-"""`dagster api grpc` as a process of its own, as a Dagster deployment runs it: killed, and deployed anew."""
+"""A code server as a process of its own, as a Dagster deployment runs it: killed, deployed anew, and reloaded."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +13,15 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 from ports import free_port
 
+API, PROXY = ("api", "grpc"), ("code-server", "start")
+"""The commands of Dagster that serve code: itself, or by a process behind it that a reload replaces."""
+
 
 class CodeServer:
     """One code location, at the same address in each of its lives."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, command: tuple[str, str] = API) -> None:
+        self._folder, self._command = folder, command
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.workspace = folder / "workspace.yaml"
@@ -31,12 +36,20 @@ class CodeServer:
     def deploy(self, source: str) -> None:
         """Serve these definitions, in the place of those before."""
         self.kill()
-        file = self._folder / "definitions.py"
-        file.write_text(source)
-        command = [sys.executable, "-m", "dagster", "api", "grpc", "-h", "127.0.0.1", "-p", str(self._port)]
+        self._write(source)
+        command = [sys.executable, "-m", "dagster", *self._command, "-h", "127.0.0.1", "-p", str(self._port)]
         self._process = subprocess.Popen(
-            [*command, "-f", str(file)], cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "-f", str(self._file)],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
+
+    def reload(self, source: str) -> None:
+        """Let the proxy replace the process behind it, as the reload button of Dagster's page does."""
+        self._write(source)
+        DagsterGrpcClient(port=self._port, host="127.0.0.1").reload_code(timeout=60)
 
     def answers(self) -> bool:
         try:
@@ -45,7 +58,15 @@ class CodeServer:
             return False
 
     def kill(self) -> None:
+        """End it, and what it has started."""
         if self._process is not None:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
+
+    @property
+    def _file(self) -> Path:
+        return self._folder / "definitions.py"
+
+    def _write(self, source: str) -> None:
+        self._file.write_text(source)

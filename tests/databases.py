@@ -105,6 +105,11 @@ def empty_sqlite(home: Path) -> Path:
     return home
 
 
+def new_instance(empty_home: Path, folder: Path) -> DagsterInstance:
+    """An empty instance on SQLite, in a folder below this one."""
+    return DagsterInstance.from_config(str(shutil.copytree(empty_home, folder / "home")))
+
+
 @contextmanager
 def folder_in_memory() -> Iterator[Path]:
     """A folder that is in memory where the system has a place for that: SQLite flushes each commit."""
@@ -180,10 +185,8 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def instance(empty_home: Path) -> Iterator[DagsterInstance]:
     """The tests of one file share it; a file that needs another has a fixture of this name."""
-    with folder_in_memory() as folder:
-        home = shutil.copytree(empty_home, folder / "home")
-        with DagsterInstance.from_config(str(home)) as instance:
-            yield instance
+    with folder_in_memory() as folder, new_instance(empty_home, folder) as instance:
+        yield instance
 
 
 @pytest.fixture

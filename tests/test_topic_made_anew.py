@@ -11,6 +11,7 @@ from broker import Broker
 from brokers import each_group_protocol
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
+from databases import new_instance
 from mock_cluster import MockCluster, produce
 from numbered import event, numbers
 
@@ -23,8 +24,8 @@ OLD, NEW = range(5), range(10, 18)  # the new log is longer: the group's offset 
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from consuming import FaultyRecorder, RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
+from databases import new_instance
 from expected_spans import VALIDATED, headers_of, processed
 from mock_cluster import Sent, produce
 from numbered import event, numbers
@@ -30,9 +31,9 @@ RUN_WITHOUT_DATASETS = b"""{"eventType": "COMPLETE", "eventTime": "2026-01-01T00
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
     """One for each test: the ledger takes each mock cluster for the same one."""
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from consuming import RunningConsumer, committed_offsets, eventually
 from dagster import DagsterInstance
 from dagster_reading import runless_entries
+from databases import new_instance
 from mock_cluster import Sent, consume_all, produce
 from numbered import event, numbers
 from processes import START_S, Process
@@ -29,8 +30,8 @@ DEFAULT_MAX_BYTES = 1_048_588
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance(empty_home: Path, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with new_instance(empty_home, tmp_path) as instance:
         yield instance
 
 
