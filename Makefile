@@ -17,9 +17,12 @@ RUN_READY := .venv/.ready-to-run
 DEV_READY := .venv/.ready-to-develop
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
-# Two processes more than there are processors: the tests wait for as long as they compute.
+# Two processes more than there are processors: the tests wait for as long as they compute. Each of `make kafka` has a
+# broker beside it, so one more is enough there.
+BESIDES := 2
+kafka: BESIDES := 1
 # In the order of tests/conftest.py, not those files first that have the most tests: what takes long begins at once.
-PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) --dist loadfile --no-loadscope-reorder --durations 12 --durations-min 5
+PARALLEL = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + $(BESIDES)) --dist loadfile --no-loadscope-reorder --durations 12 --durations-min 5
 
 # In memory, where there is room: SQLite waits at every commit until the disk has it, which only a power failure shows.
 IN_MEMORY := $(shell ! grep -q ' /dev/shm .*noexec' /proc/mounts && df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')

@@ -427,7 +427,7 @@ def test_brokers_that_go_away_and_come_back_cost_nothing(
         eventually(lambda: consumer.reason("broker") != "")
         broker.broker_up()
         produce(broker.bootstrap, topic, *(event(n) for n in range(3)))
-        eventually(lambda: committed_offsets(broker) == [3], timeout_s=40)
+        eventually(lambda: committed_offsets(broker) == [3], timeout_s=90)
         eventually(lambda: consumer.health.ready)
 
     assert numbers(instance) == [0, 1, 2]

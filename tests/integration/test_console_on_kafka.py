@@ -22,8 +22,12 @@ def test_flow_and_letters_are_shown_and_a_letter_is_parked(tmp_path: Path, kafka
             return client.get(path).text
 
         eventually(lambda: "Everything flows" in page() and f'<span class="figure">{len(BAD)}</span></a>' in page())
-        offsets = [int(number) for number in re.findall(r'<td class="n wide">(\d+)</td>', page())]
-        assert sum(offsets) == 2 * (len(GOOD) + len(BAD))  # of the ledger, and of the logs' ends
+
+        def offsets() -> list[int]:
+            return [int(number) for number in re.findall(r'<td class="n wide">(\d+)</td>', page())]
+
+        wanted = 2 * (len(GOOD) + len(BAD))  # of the ledger, and of the logs' ends
+        eventually(lambda: sum(offsets()) == wanted)
         client.post("/sign-in", data={"key": OPERATOR})
         at = f"{kafka.dead_letters}/0/0"
         token = re.search(r'name="csrf" value="([^"]+)"', page(f"/letter?at={at}"))
