@@ -37,6 +37,12 @@ def test_the_table_of_faults_is_what_the_tests_say(request: pytest.FixtureReques
     assert current() == table(items), "run: .venv/bin/python tests/fault_table.py"
 
 
+def test_no_fault_is_tried_where_the_table_does_not_look() -> None:
+    files = [*(ROOT / "tests" / "deploy").rglob("test_*.py")]
+    assert files
+    assert not [path.name for path in files if "mark.fault" in path.read_text("utf-8")]
+
+
 def test_a_row_tells_the_pairs_that_were_tried_and_no_others() -> None:
     tried = row("a fault", ("cluster", "sqlite"), ("cluster", "postgresql", "postgres"), ("kafka", "sqlite"))[2]
     assert tried == "in-process/PostgreSQL, in-process/SQLite, real/SQLite"
